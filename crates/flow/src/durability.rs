@@ -1,6 +1,6 @@
 //! The durability of acknowledged writes.
 
-use std::{fmt, str::FromStr};
+use crate::names::impl_names;
 
 /// The failures that an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,23 +12,18 @@ pub enum Durability {
     Process,
 }
 
-impl fmt::Display for Durability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Durability {
+    /// All values.
+    pub const ALL: [Self; 2] = [Self::Power, Self::Process];
+
+    /// Returns the name in options.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Power => "power",
             Self::Process => "process",
-        })
-    }
-}
-
-impl FromStr for Durability {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "power" => Ok(Self::Power),
-            "process" => Ok(Self::Process),
-            _ => Err(format!("unknown durability '{text}': use power or process")),
         }
     }
 }
+
+impl_names!(Durability, "unknown durability '{}': use power or process");

@@ -9,6 +9,7 @@ use crate::{
     document::folded,
     failure::{Failure, Reason},
     lane::Lane,
+    names::impl_names,
 };
 
 /// The longest job key, in bytes.
@@ -62,9 +63,7 @@ impl JobId {
         let mut hasher = blake3::Hasher::new();
         hasher.update(lane.name().as_bytes()).update(&[0]).update(key.as_bytes());
         // 128 bits are enough: even among 2^40 jobs a collision has a chance of one in 2^49.
-        let mut id = [0; 16];
-        id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        Self(id)
+        Self(*hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
     }
 
     /// Returns the id as it is stored.
@@ -82,7 +81,7 @@ impl JobId {
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 
@@ -98,15 +97,11 @@ impl FromStr for JobId {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong =
             || format!("'{text}' is not a job id: use 32 hexadecimal digits, as shown by 'juggle queue ls'");
-        // The slices below must fall between characters.
-        if text.len() != 32 || !text.is_ascii() {
+        // The parser of numbers takes a sign and fewer digits as well.
+        if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(wrong());
         }
-        let mut id = [0; 16];
-        for (byte, at) in id.iter_mut().zip((0..32).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(id))
+        u128::from_str_radix(text, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| wrong())
     }
 }
 
@@ -248,22 +243,7 @@ impl JobState {
     }
 }
 
-impl fmt::Display for JobState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for JobState {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.name() == text)
-            .ok_or_else(|| format!("unknown state '{text}': use ready, delayed, leased, done or dead"))
-    }
-}
+impl_names!(JobState, "unknown state '{}': use ready, delayed, leased, done or dead");
 
 /// An event in a job's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,9 +13,9 @@
 //! an order of the lanes that the queue stores, and a new version of the stored and sent formats, which hold
 //! a lane as a number.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
+
+use crate::names::impl_names;
 
 /// A queue of jobs for one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,19 +74,4 @@ impl Lane {
     }
 }
 
-impl fmt::Display for Lane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Lane {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|lane| lane.name() == text)
-            .ok_or_else(|| format!("unknown lane '{text}': use fetch, store or process"))
-    }
-}
+impl_names!(Lane, "unknown lane '{}': use fetch, store or process");

@@ -88,6 +88,7 @@ pub mod job;
 pub mod json_line;
 pub mod lane;
 pub mod machine;
+mod names;
 pub mod payload;
 pub mod queue;
 pub mod record;

@@ -47,6 +47,15 @@ pub struct FetchJob {
     pub lost: u32,
 }
 
+impl FetchJob {
+    /// Returns the rule for ended jobs of the document, here and downstream. A job that fetches a document again
+    /// renews them.
+    #[must_use]
+    pub const fn on_duplicate(&self) -> OnDuplicate {
+        if self.stored.is_some() || self.lost > 0 { OnDuplicate::Renew } else { OnDuplicate::Absorb }
+    }
+}
+
 /// The stored version of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
@@ -194,9 +203,7 @@ pub enum Nothing {}
 
 impl From<FetchJob> for NewJob {
     fn from(job: FetchJob) -> Self {
-        let renews = job.stored.is_some() || job.lost > 0;
-        let known = if renews { OnDuplicate::Renew } else { OnDuplicate::Absorb };
-        let new = Self { known, ..Self::new(Lane::Fetch, job.document.as_str(), &job) };
+        let new = Self { known: job.on_duplicate(), ..Self::new(Lane::Fetch, job.document.as_str(), &job) };
         match job.host {
             Some(host) => new.in_group(Group(host)),
             None => new,

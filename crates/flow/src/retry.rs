@@ -51,10 +51,9 @@ impl RetryPolicy {
 fn jitter(lease: Lease, up_to: Millis) -> Millis {
     let hash =
         blake3::Hasher::new().update(lease.id.as_bytes()).update(&lease.attempt.to_le_bytes()).finalize();
-    let mut low = [0; 8];
-    low.copy_from_slice(&hash.as_bytes()[..8]);
+    let low = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
     // The bias of the remainder is negligible: a day has 2^27 milliseconds, and the hash 2^64 values.
-    u64::from_le_bytes(low) % (up_to + 1)
+    u64::from_le_bytes(*low) % (up_to + 1)
 }
 
 #[cfg(test)]

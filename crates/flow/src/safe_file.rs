@@ -77,6 +77,17 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// Removes a file. A missing file is no error.
+///
+/// # Errors
+/// Returns the error of the operating system.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Checks that a path, where juggle has made a directory, is a directory and not a link to one.
 ///
 /// # Errors

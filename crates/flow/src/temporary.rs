@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File, Permissions, TryLockError},
-    io,
+    io::{self, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -69,6 +69,24 @@ pub fn hold(file: &File, path: &Path) -> io::Result<Held> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Held::Gone),
         Err(error) => Err(error),
     }
+}
+
+/// Replaces a file by one with these bytes, which are written to `temporary` first. Nothing is synced, so after
+/// power loss the file may have any content.
+///
+/// # Errors
+/// Returns an error if the file cannot be written, locked or renamed. The temporary file is removed then.
+pub fn replace(path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+    let replaced = safe_file::create(temporary).and_then(|mut file| {
+        // Locked until the file is renamed, so that no sweep removes it.
+        file.try_lock()?;
+        file.write_all(bytes)?;
+        fs::rename(temporary, path)
+    });
+    if replaced.is_err() {
+        drop(fs::remove_file(temporary));
+    }
+    replaced
 }
 
 /// The action for files that nobody has locked.
