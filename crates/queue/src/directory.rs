@@ -9,20 +9,20 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
-use flow::{queue::QueueError, safe_file};
+use flow::{
+    atomic_file,
+    queue::QueueError,
+    safe_file,
+    temporary::{self, Sweep},
+};
 use rustix::fs::OFlags;
 
 use crate::error::storage_error;
 
 /// The format of `queue/` that this version reads and writes.
 pub const FORMAT: u32 = 2;
-
-/// The number of times to write VERSION. Each failure takes another process that becomes the owner at that
-/// moment.
-const VERSION_TRIES: usize = 64;
 
 /// The `queue/` of a run directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +110,11 @@ impl QueueDirectory {
         let path = self.0.join("VERSION");
         let version = match safe_file::read_to_string(&path) {
             Ok(version) => version,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.write_version(&path),
+            // Atomically, since an empty VERSION would lock everyone out.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let written = atomic_file::write(&path, format!("{FORMAT}\n"));
+                return written.map_err(|error| storage_error("write", &path, &error));
+            }
             Err(error) => return Err(storage_error("read", &path, &error)),
         };
         match version.trim().parse::<u32>() {
@@ -133,29 +137,6 @@ impl QueueDirectory {
                 version.trim().escape_default()
             ))),
         }
-    }
-
-    /// Writes VERSION to a temporary file, under a name that no other writer has, and renames it: an empty
-    /// VERSION would lock everyone out. Another process that becomes the owner meanwhile may remove the
-    /// temporary file as a leftover; then it is written again.
-    fn write_version(&self, path: &Path) -> Result<(), QueueError> {
-        static WRITERS: AtomicU64 = AtomicU64::new(0);
-        let writer = WRITERS.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.0.join(format!("VERSION.{}.{writer}.tmp", std::process::id()));
-        let write = || {
-            safe_file::create(&temporary)
-                .and_then(|mut file| writeln!(file, "{FORMAT}").and_then(|()| file.sync_all()))
-                .and_then(|()| fs::rename(&temporary, path))
-                .and_then(|()| File::open(&self.0)?.sync_all())
-        };
-        let mut written = write();
-        for _ in 1..VERSION_TRIES {
-            match &written {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => written = write(),
-                Ok(()) | Err(_) => break,
-            }
-        }
-        written.map_err(|error| storage_error("write", path, &error))
     }
 
     /// Locks the directory for as long as the file lives. Returns `None` if another process has the lock.
@@ -229,19 +210,9 @@ impl QueueDirectory {
 
     /// Removes the temporary files of processes that were killed while they wrote VERSION.
     pub(crate) fn sweep(&self) -> Result<(), QueueError> {
-        let entries = fs::read_dir(&self.0).map_err(|error| storage_error("read", &self.0, &error))?;
-        for entry in entries {
-            let path = entry.map_err(|error| storage_error("read", &self.0, &error))?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with("VERSION.") && name.ends_with(".tmp") {
-                match fs::remove_file(&path) {
-                    // Its writer lives, and has renamed it.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    removed => removed.map_err(|error| storage_error("remove", &path, &error))?,
-                }
-            }
-        }
-        Ok(())
+        let is_of_version = |name: &str| name.contains("VERSION.") && name.ends_with(".tmp");
+        let swept = temporary::sweep(&self.0, Sweep::Remove, is_of_version);
+        swept.map(drop).map_err(|error| storage_error("remove the temporary files in", &self.0, &error))
     }
 
     /// Returns the paths of the databases, complete or not, and of the write-ahead log.

@@ -37,9 +37,7 @@ impl<T> Default for Arena<T> {
 
 /// Takes the hash from the id, which is one.
 fn hash(id: JobId) -> u64 {
-    let mut low = [0; 8];
-    low.copy_from_slice(&id.as_bytes()[..8]);
-    u64::from_le_bytes(low)
+    u64::from_le_bytes(*id.as_bytes().first_chunk().expect("an id has 16 bytes"))
 }
 
 fn at<T>(pages: &[Vec<Option<T>>], slot: Slot) -> Option<&T> {

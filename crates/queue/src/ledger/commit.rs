@@ -6,7 +6,6 @@ use super::{
     CONTENT_IN_MEMORY_BYTES, Dirty, Ledger,
     arena::Slot,
     jobs::{ContentAt, Unwritten},
-    transitions::{origin_of, progress_of},
 };
 use crate::log::{
     entry::{begin_group, offset_u32, put_delta, put_full, put_setting, put_tombstone},
@@ -122,7 +121,7 @@ impl Ledger {
         // The job may have ended since it was marked.
         let Some(job) = self.jobs.get(slot) else { return Ok(()) };
         let from = group.bytes.len();
-        let progress = progress_of(job, self.phase(job));
+        let progress = job.progress(self.phase(job));
         let content_offset = match job.unwritten {
             // It is in the list twice, or another job has its slot by now, which is in the list itself.
             Unwritten::Nothing => return Ok(()),
@@ -131,9 +130,8 @@ impl Ledger {
                 None
             }
             Unwritten::Full => {
-                let origin = origin_of(job, self.lanes[job.lane.index()].group(job.group).name());
                 let content = self.content(slot)?;
-                Some(offset_u32(put_full(&mut group.bytes, &origin, &progress, &content)))
+                Some(offset_u32(put_full(&mut group.bytes, &self.origin(job), &progress, &content)))
             }
         };
         let location = EntryLocation::new(group.number, group.bytes.len() - from);

@@ -5,14 +5,14 @@
 
 use flow::{
     clock::Millis,
-    job::{JobId, JobState, Priority},
+    job::{JobEventKind, JobId, JobState, Priority},
     lane::Lane,
 };
 
 use super::arena::OfJob;
 use crate::{
     log::{
-        entry::{Origin, RetryState},
+        entry::{Origin, Phase, Progress, RetryState},
         usage::EntryLocation,
     },
     session::SessionId,
@@ -97,6 +97,21 @@ impl Job {
 
     pub(super) fn retry_state_mut(&mut self) -> &mut RetryState {
         self.retry_state.get_or_insert_default()
+    }
+
+    /// Returns the stored form of the part that every transition changes.
+    pub(super) fn progress(&self, phase: Phase) -> Progress {
+        let Self { changed_ms, attempts, .. } = *self;
+        Progress { phase, changed_ms, attempts, retry_state: self.retry_state.clone() }
+    }
+
+    /// Notes that the latest attempt was ended by `fail`, and adds this to the history.
+    pub(super) fn record_failed(&mut self, now: Millis, what: JobEventKind) -> &mut RetryState {
+        let attempt = self.attempts;
+        let retry_state = self.retry_state_mut();
+        retry_state.failed_attempt = attempt;
+        retry_state.record(now, attempt, what);
+        retry_state
     }
 
     /// Returns the number of its latest attempt, as leases have it.

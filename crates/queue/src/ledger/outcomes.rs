@@ -67,11 +67,7 @@ impl Ledger {
             Nack::Dead { failure } => {
                 self.count_failure(slot, now);
                 self.change(slot, now, |job| {
-                    let attempt = job.attempts;
-                    let retry_state = job.retry_state_mut();
-                    retry_state.failures += 1;
-                    retry_state.failed_attempt = attempt;
-                    retry_state.record(now, attempt, JobEventKind::Died(failure));
+                    job.record_failed(now, JobEventKind::Died(failure)).failures += 1
                 });
                 self.end(slot, Phase::Dead, now)
             }
@@ -84,10 +80,7 @@ impl Ledger {
             }
             Nack::Move { why, revised } => {
                 self.change(slot, now, |job| {
-                    let attempt = job.attempts;
-                    let retry_state = job.retry_state_mut();
-                    retry_state.failed_attempt = attempt;
-                    retry_state.record(now, attempt, JobEventKind::Moved(why));
+                    job.record_failed(now, JobEventKind::Moved(why));
                     job.state = JobState::Ready;
                 });
                 self.revise(slot, &revised, now)
@@ -114,13 +107,10 @@ impl Ledger {
         self.lanes[lane.index()].stats.retried += 1;
         self.save_lane(lane);
         self.change(slot, now, |job| {
-            let attempt = job.attempts;
-            let retry_state = job.retry_state_mut();
+            let retry_state = job.record_failed(now, JobEventKind::Failed(failure));
             retry_state.failures += 1;
             retry_state.failing_since_ms.get_or_insert(now);
-            retry_state.failed_attempt = attempt;
             retry_state.group_paused_until_ms = paused_until_ms;
-            retry_state.record(now, attempt, JobEventKind::Failed(failure));
             job.due_ms = now.saturating_add(after_ms);
             job.state = if after_ms == 0 { JobState::Ready } else { JobState::Delayed };
         });

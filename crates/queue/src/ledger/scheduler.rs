@@ -16,6 +16,7 @@ use flow::{
     queue::{ClaimRequest, GroupLimit, LaneStats, NamedLimits},
 };
 use hashbrown::HashMap;
+use slab::Slab;
 
 use super::{
     arena::{Arena, Slot},
@@ -34,11 +35,11 @@ pub(super) struct LaneScheduler {
     /// The limits of the latest claim; `None` before the first.
     limit: Option<GroupLimit>,
     named_limits: NamedLimits,
-    groups: Vec<GroupQueue>,
+    /// By id. The ids of removed groups are used again.
+    groups: Slab<GroupQueue>,
     names: HashMap<Box<str>, GroupId>,
     /// The group of the jobs without one, after the first of them.
     nameless: Option<GroupId>,
-    free: Vec<GroupId>,
     /// The number of groups that the last sweep has kept.
     kept: usize,
     rotation: VecDeque<GroupId>,
@@ -125,7 +126,7 @@ impl LaneScheduler {
 
     /// Iterates over the groups with pending jobs.
     pub(super) fn groups(&self) -> impl Iterator<Item = &GroupQueue> {
-        self.groups.iter().filter(|group| group.pending() > 0)
+        self.groups.iter().map(|(_, group)| group).filter(|group| group.pending() > 0)
     }
 
     /// Returns the group with this name.
@@ -156,17 +157,12 @@ impl LaneScheduler {
     }
 
     fn add(&mut self, group: GroupQueue) -> GroupId {
-        if let Some(id) = self.free.pop() {
-            self.groups[id.0 as usize] = group;
-            return id;
-        }
-        self.groups.push(group);
-        GroupId(u32::try_from(self.groups.len() - 1).expect("memory ends long before"))
+        GroupId(u32::try_from(self.groups.insert(group)).expect("memory ends long before"))
     }
 
     /// Removes the groups that have no pending job and no limit that is still to be kept.
     fn sweep(&mut self, now: Millis) {
-        let (groups, limit, free) = (&self.groups, self.limit, &mut self.free);
+        let (groups, limit) = (&mut self.groups, self.limit);
         self.names.retain(|_, id| {
             let group = &groups[id.0 as usize];
             // One in the rotation or in `waiting` is named there by its id, which must not become another's.
@@ -174,7 +170,7 @@ impl LaneScheduler {
                 || group.status != GroupStatus::Idle
                 || group.due_ms(group.limit.or(limit).unwrap_or(GroupLimit::NONE)) > now;
             if !is_used {
-                free.push(*id);
+                groups.remove(id.0 as usize);
             }
             is_used
         });
@@ -266,11 +262,11 @@ impl LaneScheduler {
         self.limit = Some(request.group_limit);
         self.named_limits.clone_from(&request.named_limits);
         self.waiting.clear();
-        for at in 0..self.groups.len() {
-            let group = &mut self.groups[at];
+        for (at, group) in &mut self.groups {
             group.limit = group.name.as_ref().and_then(|name| request.named_limits.get(name)).copied();
             if matches!(group.status, GroupStatus::Waiting | GroupStatus::Full) {
-                self.join_rotation(GroupId(u32::try_from(at).expect("ids are 32 bits")));
+                group.status = GroupStatus::InRotation;
+                self.rotation.push_back(GroupId(u32::try_from(at).expect("ids are 32 bits")));
             }
         }
     }
@@ -301,8 +297,7 @@ impl LaneScheduler {
             return in_rotation.or_else(|| self.waiting.peek().map(|Reverse((due, _))| *due));
         }
         // The groups stand in the rotation by the limits of another claim.
-        let with_ready = self.groups.iter().filter(|group| !group.ready.is_empty());
-        let due = with_ready.filter_map(|group| {
+        let due = self.groups().filter(|group| !group.ready.is_empty()).filter_map(|group| {
             let limit = group.name.as_ref().map_or(GroupLimit::NONE, |name| request.limit_of(name));
             (group.in_flight < limit.in_flight).then(|| group.due_ms(limit))
         });

@@ -2,18 +2,17 @@
 
 use flow::{lane::Lane, queue::Registration};
 use hashbrown::{HashMap, HashSet};
+use slab::Slab;
 
 use super::arena::Slot;
 use crate::session::{Session, SessionId};
-
-const KNOWN: &str = "a session is known while it has leases or workers";
 
 /// All sessions that have leases or workers.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     ids: HashMap<Session, SessionId>,
-    known: Vec<Option<KnownSession>>,
-    free: Vec<SessionId>,
+    /// By id. Ids are used again, so that many short sessions take no memory.
+    known: Slab<KnownSession>,
     /// The number of workers, by lane.
     workers: [u64; 3],
 }
@@ -31,45 +30,27 @@ impl Sessions {
         if let Some(id) = self.ids.get(&session) {
             return *id;
         }
-        let known = Some(KnownSession { session, leased: HashSet::new(), workers: [0; 3] });
-        let id = match self.free.pop() {
-            // Ids are used again, so that many short sessions take no memory.
-            Some(id) => {
-                self.known[id.0 as usize] = known;
-                id
-            }
-            None => {
-                self.known.push(known);
-                SessionId(u32::try_from(self.known.len() - 1).expect("memory ends long before"))
-            }
-        };
+        let known = KnownSession { session, leased: HashSet::new(), workers: [0; 3] };
+        let id = SessionId(u32::try_from(self.known.insert(known)).expect("memory ends long before"));
         self.ids.insert(session, id);
         id
     }
 
-    fn known(&self, id: SessionId) -> &KnownSession {
-        self.known[id.0 as usize].as_ref().expect(KNOWN)
-    }
-
-    fn known_mut(&mut self, id: SessionId) -> &mut KnownSession {
-        self.known[id.0 as usize].as_mut().expect(KNOWN)
-    }
-
     pub(super) fn session(&self, id: SessionId) -> Session {
-        self.known(id).session
+        self.known[id.0 as usize].session
     }
 
     pub(super) fn add_lease(&mut self, id: SessionId, slot: Slot) {
-        self.known_mut(id).leased.insert(slot);
+        self.known[id.0 as usize].leased.insert(slot);
     }
 
     pub(super) fn remove_lease(&mut self, id: SessionId, slot: Slot) {
-        self.known_mut(id).leased.remove(&slot);
+        self.known[id.0 as usize].leased.remove(&slot);
     }
 
     /// Returns the jobs that are leased to a session, in no particular order.
     pub(super) fn leased_to(&self, session: Session) -> Vec<Slot> {
-        let known = self.ids.get(&session).map(|id| self.known(*id));
+        let known = self.ids.get(&session).map(|id| &self.known[id.0 as usize]);
         known.map(|known| known.leased.iter().copied().collect()).unwrap_or_default()
     }
 
@@ -79,7 +60,7 @@ impl Sessions {
 
     pub(super) fn register_worker(&mut self, session: Session, lane: Lane, registration: Registration) {
         let id = self.id_of(session);
-        let count = &mut self.known[id.0 as usize].as_mut().expect(KNOWN).workers[lane.index()];
+        let count = &mut self.known[id.0 as usize].workers[lane.index()];
         let workers = &mut self.workers[lane.index()];
         match registration {
             Registration::Add => (*count, *workers) = (*count + 1, *workers + 1),
@@ -93,7 +74,7 @@ impl Sessions {
     pub(super) fn remove_workers(&mut self, session: Session) {
         // A session that never claimed a job and never had a worker is not known.
         let Some(id) = self.ids.get(&session).copied() else { return };
-        let counts = std::mem::take(&mut self.known_mut(id).workers);
+        let counts = std::mem::take(&mut self.known[id.0 as usize].workers);
         for (count, workers) in counts.into_iter().zip(&mut self.workers) {
             *workers -= u64::from(count);
         }
@@ -103,8 +84,7 @@ impl Sessions {
     pub(super) fn forget(&mut self, session: Session) {
         self.remove_workers(session);
         if let Some(id) = self.ids.remove(&session) {
-            self.known[id.0 as usize] = None;
-            self.free.push(id);
+            self.known.remove(id.0 as usize);
         }
     }
 

@@ -5,10 +5,7 @@ use flow::{
     queue::QueueError,
 };
 
-use super::{
-    Ledger,
-    transitions::{origin_of, progress_of},
-};
+use super::Ledger;
 use crate::log::entry::{
     AsPushed, Entries, Entry, Origin, Progress, RetryState, begin_group, decode_content,
 };
@@ -35,9 +32,8 @@ impl Ledger {
     pub(super) fn stored_job(&self, id: JobId) -> Result<Option<StoredJob>, QueueError> {
         if let Some(slot) = self.jobs.find(id) {
             let job = &self.jobs[slot];
-            let origin = origin_of(job, self.lanes[job.lane.index()].group(job.group).name());
-            let progress = progress_of(job, self.phase(job));
-            let mut stored = StoredJob::new(id, &origin, progress, &self.content(slot)?)?;
+            let progress = job.progress(self.phase(job));
+            let mut stored = StoredJob::new(id, &self.origin(job), progress, &self.content(slot)?)?;
             let waits = matches!(job.state, JobState::Delayed | JobState::Leased);
             stored.view.due_ms = waits.then_some(job.due_ms);
             return Ok(Some(stored));
@@ -72,8 +68,8 @@ impl StoredJob {
     fn new(id: JobId, origin: &Origin<'_>, progress: Progress, content: &[u8]) -> Result<Self, QueueError> {
         let content = decode_content(content).map_err(QueueError::Broken)?;
         let Progress { phase, changed_ms, attempts, retry_state } = progress;
-        let failed = retry_state.as_deref();
-        let failed_attempt = failed.map_or(0, |failed| failed.failed_attempt);
+        let RetryState { failed_attempt, failures, history, .. } =
+            retry_state.as_deref().cloned().unwrap_or_default();
         let view = JobView {
             id,
             lane: origin.lane,
@@ -83,10 +79,10 @@ impl StoredJob {
             state: phase.state(),
             due_ms: None,
             attempts,
-            failures: failed.map_or(0, |failed| failed.failures),
+            failures,
             pushed_ms: origin.pushed_ms,
             changed_ms,
-            history: failed.map(|failed| failed.history.clone()).unwrap_or_default(),
+            history,
             payload: content.payload.to_owned(),
         };
         Ok(Self {

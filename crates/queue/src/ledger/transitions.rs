@@ -15,7 +15,7 @@ use super::{
     jobs::{ContentAt, EndedJob, Job, Unwritten},
 };
 use crate::log::{
-    entry::{Content, Origin, Phase, Progress, decode_content, put_full},
+    entry::{Content, Origin, Phase, decode_content, put_full},
     usage::EntryLocation,
 };
 
@@ -92,11 +92,10 @@ impl Ledger {
         job.changed_ms = now;
         self.log.usage.release(job.full_entry);
         self.log.usage.release(job.delta_entry);
-        let lane = &mut self.lanes[job.lane.index()];
-        *lane.stats.count_mut(phase.state()) += 1;
-        let origin = origin_of(&job, lane.group(job.group).name());
+        *self.lanes[job.lane.index()].stats.count_mut(phase.state()) += 1;
+        let origin = self.origin(&job);
         let mut entry = Vec::with_capacity(ENTRY_BYTES + kept.len());
-        put_full(&mut entry, &origin, &progress_of(&job, phase), &kept);
+        put_full(&mut entry, &origin, &job.progress(phase), &kept);
         self.dirty.bytes += entry.len();
         self.dirty.ended.insert(job.id, entry);
         let (location, offset) = (EntryLocation::NONE, 0);
@@ -126,6 +125,13 @@ impl Ledger {
             JobState::Leased => Phase::Leased { session: self.sessions.session(job.session) },
             JobState::Done | JobState::Dead => unreachable!("a job that has ended is not live"),
         }
+    }
+
+    /// Returns the stored form of the part of a job that never changes.
+    pub(super) fn origin(&self, job: &Job) -> Origin<'_> {
+        let Job { lane, priority, sequence, pushed_ms, attempts_before, .. } = *job;
+        let group = self.lanes[lane.index()].group(job.group).name();
+        Origin { lane, group, priority, sequence, pushed_ms, attempts_before }
     }
 
     /// Makes a job ready again whose worker has died, or dead if that happened too often.
@@ -176,19 +182,5 @@ impl Ledger {
     #[must_use]
     pub fn next_wakeup_ms(&self) -> Option<Millis> {
         self.timers.next_ms()
-    }
-}
-
-pub(super) fn origin_of<'a>(job: &Job, group: Option<&'a str>) -> Origin<'a> {
-    let Job { lane, priority, sequence, pushed_ms, attempts_before, .. } = *job;
-    Origin { lane, group, priority, sequence, pushed_ms, attempts_before }
-}
-
-pub(super) fn progress_of(job: &Job, phase: Phase) -> Progress {
-    Progress {
-        phase,
-        changed_ms: job.changed_ms,
-        attempts: job.attempts,
-        retry_state: job.retry_state.clone(),
     }
 }

@@ -89,9 +89,7 @@ fn fingerprint(groups: &BTreeMap<u64, u32>) -> u64 {
     for (number, checksum) in groups {
         hasher.update(&number.to_le_bytes()).update(&checksum.to_le_bytes());
     }
-    let mut low = [0; 8];
-    low.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-    u64::from_le_bytes(low)
+    u64::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
 }
 
 #[cfg(test)]

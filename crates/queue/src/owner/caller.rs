@@ -1,17 +1,20 @@
 //! Who sent a request, and the way for the reply.
 
 use flow::queue::QueueError;
-use tokio::sync::oneshot;
 
 use crate::{
     session::Session,
-    transport::{local::Outbox, request::Reply, wire::ReplyFrame},
+    transport::{
+        local::{Outbox, ReplySender},
+        request::Reply,
+        wire::ReplyFrame,
+    },
 };
 
 /// The sender of a request.
 pub(super) enum Caller {
     /// A task of this process.
-    InProcess { session: Session, reply_to: oneshot::Sender<Result<Reply, QueueError>> },
+    InProcess { session: Session, reply_to: ReplySender },
     /// A client on the socket.
     Connected { session: Session, number: u64, outbox: Outbox },
 }

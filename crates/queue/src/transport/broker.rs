@@ -5,19 +5,11 @@
 //! 0700). When a connection ends, its client's leases return, unless the client is already back on a newer
 //! connection.
 
-use std::{
-    fs, io,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use flow::{
     queue::QueueError,
+    safe_file,
     shutdown::{Phase, Shutdown},
 };
 use futures_util::{SinkExt, StreamExt};
@@ -27,12 +19,11 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_util::codec::Framed;
 
 use super::{
-    local::LocalLink,
+    local::{LocalLink, Message},
     socket_address::SocketAddress,
-    wire::{self, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},
+    wire::{self, Frames, Hello, OPEN_REQUESTS_MAX, ReplyFrame, RequestFrame, Welcome},
 };
 use crate::{directory::QueueDirectory, error::storage_error, session::Session};
 
@@ -59,7 +50,6 @@ pub enum Idle {
 pub struct Broker {
     listener: UnixListener,
     owner: LocalLink,
-    connections: Arc<AtomicU64>,
 }
 
 impl Broker {
@@ -70,43 +60,39 @@ impl Broker {
     /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if the socket cannot be created.
     pub fn listen(directory: &QueueDirectory, owner: LocalLink) -> Result<Self, QueueError> {
         let socket = directory.socket();
-        match fs::remove_file(&socket) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(storage_error("replace", &socket, &error));
-            }
-            Err(_) | Ok(()) => {}
-        }
+        safe_file::remove(&socket).map_err(|error| storage_error("replace", &socket, &error))?;
         let listener = bind(&socket).map_err(|error| storage_error("listen on", &socket, &error))?;
-        Ok(Self { listener, owner, connections: Arc::default() })
+        Ok(Self { listener, owner })
     }
 
     /// Serves clients until the shutdown begins to drain, the storage fails, or `idle` ends it.
     pub async fn serve(self, idle: Idle, shutdown: Shutdown) {
         let mut tasks = JoinSet::new();
+        let mut connections = 0;
         loop {
             let may_accept = tasks.len() < CONNECTIONS_MAX;
             let is_idle = tasks.is_empty();
             tokio::select! {
-                            accepted = self.listener.accept(), if may_accept => match accepted {
-                                Ok((stream, _)) => {
-                                    let number = self.connections.fetch_add(1, Ordering::Relaxed);
-                                    tasks.spawn(serve_client(stream, self.owner.clone(), number));
-                                }
-                                Err(error) => {
-                                    tracing::warn!(%error, "failed to accept a client");
-            // The cause may last, such as too many open files.
-                                    tokio::time::sleep(Duration::from_millis(50)).await;
-                                }
-                            },
-                            Some(_) = tasks.join_next() => {}
-                            () = idle_over(idle), if is_idle => break,
-                            () = shutdown.reached(Phase::Draining) => break,
-                            () = self.owner.failed() => {
-                                // The next client starts a new owner, which works once the cause is repaired.
-                                tokio::time::sleep(LAST_REPLIES_TIME).await;
-                                break;
-                            }
-                        }
+                accepted = self.listener.accept(), if may_accept => match accepted {
+                    Ok((stream, _)) => {
+                        connections += 1;
+                        tasks.spawn(serve_client(stream, self.owner.clone(), connections));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "failed to accept a client");
+                        // The cause may last, such as too many open files.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+                Some(_) = tasks.join_next() => {}
+                () = idle_over(idle), if is_idle => break,
+                () = shutdown.reached(Phase::Draining) => break,
+                () = self.owner.failed() => {
+                    // The next client starts a new owner, which works once the cause is repaired.
+                    tokio::time::sleep(LAST_REPLIES_TIME).await;
+                    break;
+                }
+            }
         }
         tasks.shutdown().await;
     }
@@ -134,7 +120,7 @@ async fn serve_client(stream: UnixStream, owner: LocalLink, connection: u64) {
         tracing::warn!("refused a client of another user");
         return;
     }
-    let mut framed = Framed::new(stream, wire::codec());
+    let mut framed = wire::framed(stream);
     let session = match welcome(&mut framed, &owner, connection).await {
         Ok(session) => session,
         Err(why) => {
@@ -146,12 +132,10 @@ async fn serve_client(stream: UnixStream, owner: LocalLink, connection: u64) {
         tracing::debug!(%why, "a client's connection broke");
     }
     // Not reached if the broker itself ends: the client lives, and returns to the next one with its leases.
-    if let Err(error) = owner.disconnect(session, connection).await {
+    if let Err(error) = owner.send(Message::Disconnect { session, connection }).await {
         tracing::debug!(%error, "the owner ended before a client's connection did");
     }
 }
-
-type Frames = Framed<UnixStream, tokio_util::codec::LengthDelimitedCodec>;
 
 async fn welcome(framed: &mut Frames, owner: &LocalLink, connection: u64) -> Result<Session, String> {
     let first = timeout(HELLO_TIMEOUT, framed.next()).await.map_err(|_| "it sent no hello".to_owned())?;
@@ -159,7 +143,8 @@ async fn welcome(framed: &mut Frames, owner: &LocalLink, connection: u64) -> Res
         first.ok_or("it closed the connection before its hello")?.map_err(|error| error.to_string())?;
     let connected = match wire::decode_first::<Hello>(&first) {
         Ok(Hello { session, held, worker_lanes }) => {
-            owner.connect(session, connection, held, worker_lanes).await.map(|()| session)
+            let connect = |reply_to| Message::Connect { session, connection, held, worker_lanes, reply_to };
+            owner.ask(connect).await.map(|_| session)
         }
         Err(error) => Err(error),
     };
@@ -188,8 +173,8 @@ async fn carry(framed: Frames, owner: &LocalLink, session: Session, connection: 
                 if open > OPEN_REQUESTS_MAX {
                     return Err(format!("it has more than {OPEN_REQUESTS_MAX} requests open"));
                 }
-                let forwarded = owner.forward(session, connection, requests, outbox.clone()).await;
-                forwarded.map_err(|error| error.to_string())?;
+                let message = Message::Frame { session, connection, requests, outbox: outbox.clone() };
+                owner.send(message).await.map_err(|error| error.to_string())?;
             }
             count = replies.recv_many(&mut ready, OPEN_REQUESTS_MAX) => {
                 open -= count;

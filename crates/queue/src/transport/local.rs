@@ -17,11 +17,14 @@ use crate::session::Session;
 /// Sends the replies to the requests of a connection. Has room for every request that may be open.
 pub(crate) type Outbox = mpsc::Sender<ReplyFrame>;
 
+/// Sends the reply to one request.
+pub(crate) type ReplySender = oneshot::Sender<Result<Reply, QueueError>>;
+
 /// A message to the owner.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A request of this process. The reply comes once it is durable.
-    Call { request: Request, reply_to: oneshot::Sender<Result<Reply, QueueError>> },
+    Call { request: Request, reply_to: ReplySender },
     /// Requests of another process, with the outbox for the replies. Ignored if the client has a newer
     /// connection.
     Frame { session: Session, connection: u64, requests: Vec<RequestFrame>, outbox: Outbox },
@@ -29,9 +32,10 @@ pub(crate) enum Message {
     Connect {
         session: Session,
         connection: u64,
+        /// The leases that the client still has.
         held: Vec<Lease>,
         worker_lanes: Vec<Lane>,
-        reply_to: oneshot::Sender<Result<Reply, QueueError>>,
+        reply_to: ReplySender,
     },
     /// A connection of a client has ended.
     Disconnect { session: Session, connection: u64 },
@@ -58,38 +62,22 @@ impl LocalLink {
 
     /// Sends a request and waits until it is durable.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, QueueError> {
+        self.ask(|reply_to| Message::Call { request, reply_to }).await
+    }
+
+    /// Sends a message that has a reply, and waits for the reply.
+    pub(crate) async fn ask(
+        &self,
+        message: impl FnOnce(ReplySender) -> Message,
+    ) -> Result<Reply, QueueError> {
         let (reply_to, reply) = oneshot::channel();
-        self.send(Message::Call { request, reply_to }).await?;
+        self.send(message(reply_to)).await?;
         reply.await.map_err(|_| ended())?
     }
 
-    /// Sends requests of another process.
-    pub(crate) async fn forward(
-        &self,
-        session: Session,
-        connection: u64,
-        requests: Vec<RequestFrame>,
-        outbox: Outbox,
-    ) -> Result<(), QueueError> {
-        self.send(Message::Frame { session, connection, requests, outbox }).await
-    }
-
-    /// Registers the connection of a client, with the leases and workers that it still has.
-    pub(crate) async fn connect(
-        &self,
-        session: Session,
-        connection: u64,
-        held: Vec<Lease>,
-        worker_lanes: Vec<Lane>,
-    ) -> Result<(), QueueError> {
-        let (reply_to, reply) = oneshot::channel();
-        self.send(Message::Connect { session, connection, held, worker_lanes, reply_to }).await?;
-        reply.await.map_err(|_| ended())?.map(drop)
-    }
-
-    /// Reports that a connection of a client has ended.
-    pub(crate) async fn disconnect(&self, session: Session, connection: u64) -> Result<(), QueueError> {
-        self.send(Message::Disconnect { session, connection }).await
+    /// Sends a message.
+    pub(crate) async fn send(&self, message: Message) -> Result<(), QueueError> {
+        self.inbox.send(message).await.map_err(|_| ended())
     }
 
     /// Makes the owner read its clock, for clocks that are moved by hand.
@@ -107,10 +95,6 @@ impl LocalLink {
         if has_failed.wait_for(|failed| *failed).await.is_err() {
             std::future::pending::<()>().await;
         }
-    }
-
-    async fn send(&self, message: Message) -> Result<(), QueueError> {
-        self.inbox.send(message).await.map_err(|_| ended())
     }
 }
 

@@ -26,11 +26,12 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
+use self::connector::Connector;
 pub use self::connector::{BrokerCommand, IfNoOwner};
-use self::connector::{Connector, Frames};
 use super::{
+    local::ReplySender,
     request::{Reply, Request},
-    wire::{self, Numbered, OPEN_REQUESTS_MAX, ReplyFrame},
+    wire::{self, Frames, Numbered, OPEN_REQUESTS_MAX, ReplyFrame},
 };
 use crate::directory::QueueDirectory;
 
@@ -68,7 +69,7 @@ pub struct SocketLink {
 struct Call {
     request: Request,
     /// Taken once, by the task that owns the connection.
-    reply_to: oneshot::Sender<Result<Reply, QueueError>>,
+    reply_to: ReplySender,
 }
 
 impl SocketLink {
@@ -193,29 +194,29 @@ impl Connection {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while is_open || !self.open.is_empty() {
             tokio::select! {
-                            count = self.inbox.recv_many(&mut calls, OPEN_REQUESTS_MAX - self.open.len()),
-                                if is_open && self.open.len() < OPEN_REQUESTS_MAX =>
-                            {
-                                is_open = count > 0;
-                                let first = self.number + 1;
-                                send(wire::encode_all((first..).zip(&calls).map(|(number, call)| numbered(number, call))))?;
-                                self.number += count as u64;
-                                self.open.extend((first..).zip(calls.drain(..)));
-                            }
-                            frame = stream.next() => {
-                                let frame = frame.ok_or("it closed the connection")?.map_err(|error| error.to_string())?;
-                                wire::decode_all(&frame)?.into_iter().for_each(|reply| self.receive(reply));
-                                silent_beats = 0;
-                            }
-            // The writer ends well only after `outbox` is dropped, so an end here is an error.
-                            Err(error) = &mut writer => return Err(error.to_string()),
-                            _ = beat.tick() => {
-                                silent_beats = if self.open.is_empty() { 0 } else { silent_beats + 1 };
-                                if self.timeout.is_over(silent_beats, self.open.values().map(|call| &call.request)) {
-                                    return Ok(Served::InSilence);
-                                }
-                            }
-                        }
+                count = self.inbox.recv_many(&mut calls, OPEN_REQUESTS_MAX - self.open.len()),
+                    if is_open && self.open.len() < OPEN_REQUESTS_MAX =>
+                {
+                    is_open = count > 0;
+                    let first = self.number + 1;
+                    send(wire::encode_all((first..).zip(&calls).map(|(number, call)| numbered(number, call))))?;
+                    self.number += count as u64;
+                    self.open.extend((first..).zip(calls.drain(..)));
+                }
+                frame = stream.next() => {
+                    let frame = frame.ok_or("it closed the connection")?.map_err(|error| error.to_string())?;
+                    wire::decode_all(&frame)?.into_iter().for_each(|reply| self.receive(reply));
+                    silent_beats = 0;
+                }
+                // The writer ends well only after `outbox` is dropped, so an end here is an error.
+                Err(error) = &mut writer => return Err(error.to_string()),
+                _ = beat.tick() => {
+                    silent_beats = if self.open.is_empty() { 0 } else { silent_beats + 1 };
+                    if self.timeout.is_over(silent_beats, self.open.values().map(|call| &call.request)) {
+                        return Ok(Served::InSilence);
+                    }
+                }
+            }
         }
         Ok(Served::NoLongerNeeded)
     }

@@ -8,7 +8,8 @@
 use bytes::Bytes;
 use flow::{job::Lease, lane::Lane, queue::QueueError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio_util::codec::LengthDelimitedCodec;
+use tokio::net::UnixStream;
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use super::request::{Reply, Request};
 use crate::session::Session;
@@ -48,8 +49,11 @@ pub(crate) struct Numbered<T> {
 pub(crate) type RequestFrame = Numbered<Request>;
 pub(crate) type ReplyFrame = Numbered<Result<Reply, QueueError>>;
 
-pub(crate) fn codec() -> LengthDelimitedCodec {
-    LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_codec()
+/// A connection between a client and the broker.
+pub(crate) type Frames = Framed<UnixStream, LengthDelimitedCodec>;
+
+pub(crate) fn framed(stream: UnixStream) -> Frames {
+    LengthDelimitedCodec::builder().max_frame_length(FRAME_BYTES_MAX).new_framed(stream)
 }
 
 /// Encodes items to frames that end after about [`FRAME_BYTES_FULL`].
@@ -90,17 +94,10 @@ fn unreadable(error: &postcard::Error) -> String {
     format!("a frame cannot be decoded: {error}")
 }
 
-fn encode(content: &impl Serialize) -> Vec<u8> {
-    postcard::to_allocvec(content).expect("greetings hold nothing that postcard cannot write")
-}
-
-fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, String> {
-    postcard::from_bytes(frame).map_err(|error| unreadable(&error))
-}
-
 /// Encodes a first frame.
 pub(crate) fn encode_first(content: &impl Serialize) -> Bytes {
-    [&MAGIC[..], &PROTOCOL.to_le_bytes(), &encode(content)].concat().into()
+    let head = [&MAGIC[..], &PROTOCOL.to_le_bytes()].concat();
+    postcard::to_extend(content, head).expect("greetings hold nothing that postcard cannot write").into()
 }
 
 /// Decodes a first frame.
@@ -114,7 +111,7 @@ pub(crate) fn decode_first<T: DeserializeOwned>(frame: &[u8]) -> Result<T, Queue
     };
     // Before the rest is decoded, whose form the number decides.
     match u16::from_le_bytes(*number) {
-        PROTOCOL => decode(content).or_else(refuse),
+        PROTOCOL => postcard::from_bytes(content).or_else(|error| refuse(unreadable(&error))),
         other => refuse(format!(
             "the queue of this directory is served by another version of juggle (protocol {other}; this \
              version uses {PROTOCOL}). Wait until that process ends, or use the same version"

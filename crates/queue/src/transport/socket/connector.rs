@@ -16,14 +16,13 @@ use tokio::{
     process::{Child, Command},
     time::{Instant, timeout_at},
 };
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::{
     directory::QueueDirectory,
     session::Session,
     transport::{
         socket_address::SocketAddress,
-        wire::{self, Hello, Welcome},
+        wire::{self, Frames, Hello, Welcome},
     },
 };
 
@@ -32,9 +31,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The first pause between two attempts. Each further one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
-
-/// A connection to the owner, after the hello and the welcome.
-pub(super) type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 
 /// The command that starts an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,12 +92,18 @@ impl Connector {
         }
     }
 
-    /// Connects to the owner and sends the hello. Returns `None` if there is no owner.
+    /// Connects to the owner, sends the hello, and reads the welcome. Returns `None` if there is no owner.
     async fn greet(&self, hello: Bytes) -> Result<Option<Frames>, QueueError> {
         // A missing socket, or one that a dead owner has left, means that there is no owner.
-        match self.reach().await {
-            Ok(stream) => introduce(stream, hello).await,
-            Err(_) => Ok(None),
+        let Ok(stream) = self.reach().await else { return Ok(None) };
+        let mut frames = wire::framed(stream);
+        // The owner may end meanwhile.
+        if frames.send(hello).await.is_err() {
+            return Ok(None);
+        }
+        match frames.next().await {
+            Some(Ok(first)) => wire::decode_first::<Welcome>(&first)?.map(|()| Some(frames)),
+            Some(Err(_)) | None => Ok(None),
         }
     }
 
@@ -172,18 +174,6 @@ impl Connector {
                  output directory"
             ),
         })
-    }
-}
-
-/// Sends the hello and reads the welcome. Returns `None` if the owner has ended meanwhile.
-async fn introduce(stream: UnixStream, hello: Bytes) -> Result<Option<Frames>, QueueError> {
-    let mut frames = Framed::new(stream, wire::codec());
-    if frames.send(hello).await.is_err() {
-        return Ok(None);
-    }
-    match frames.next().await {
-        Some(Ok(first)) => wire::decode_first::<Welcome>(&first)?.map(|()| Some(frames)),
-        Some(Err(_)) | None => Ok(None),
     }
 }
 
