@@ -10,15 +10,6 @@ use crate::config::{
 /// The longest host name that is taken: RFC 1035 §2.3.4.
 const HOST_BYTES_MAX: usize = 253;
 
-/// A listed URL and what it becomes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// As listed.
-    pub listed: String,
-    /// After the mirrors: `http`, `https` or `file`.
-    pub url: Url,
-}
-
 /// The reason that a listed URL cannot be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot fetch '{listed}': {why}")]
@@ -27,30 +18,22 @@ pub struct InvalidCandidate {
     why: String,
 }
 
-impl Candidate {
-    /// Parses a listed URL and applies the mirrors.
-    ///
-    /// # Errors
-    /// Returns an error if it is not a URL, if its scheme is none of `http`, `https` and `file`, or if its
-    /// host name is too long.
-    pub fn parse(listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
-        let refuse = |why: String| InvalidCandidate { listed: listed.to_owned(), why };
-        let url = Url::parse(listed).map_err(|error| refuse(format!("not a URL ({error})")))?;
-        // Before the checks: what counts is the URL that is contacted.
-        let url = mirror::rewrite(url, mirrors);
-        match url.scheme() {
-            "http" | "https" if url.host_str().unwrap_or_default().len() > HOST_BYTES_MAX => {
-                Err(refuse("the host name is too long".to_owned()))
-            }
-            "http" | "https" | "file" => Ok(Self { listed: listed.to_owned(), url }),
-            scheme => Err(refuse(format!("'{scheme}' is neither http, https nor file"))),
+/// Parses a listed URL and applies the mirrors. Returns the URL that is contacted: `http`, `https` or `file`.
+///
+/// # Errors
+/// Returns an error if it is not a URL, if its scheme is none of `http`, `https` and `file`, or if its host
+/// name is too long.
+pub fn parse(listed: &str, mirrors: &[Mirror]) -> Result<Url, InvalidCandidate> {
+    let refuse = |why: String| InvalidCandidate { listed: listed.to_owned(), why };
+    let url = Url::parse(listed).map_err(|error| refuse(format!("not a URL ({error})")))?;
+    // Before the checks: what counts is the URL that is contacted.
+    let url = mirror::rewrite(url, mirrors);
+    match url.scheme() {
+        "http" | "https" if url.host_str().unwrap_or_default().len() > HOST_BYTES_MAX => {
+            Err(refuse("the host name is too long".to_owned()))
         }
-    }
-
-    /// Returns the group of the URL that is contacted, see [`group_of_url`].
-    #[must_use]
-    pub fn group(&self) -> Option<String> {
-        group_of_url(&self.url)
+        "http" | "https" | "file" => Ok(url),
+        scheme => Err(refuse(format!("'{scheme}' is neither http, https nor file"))),
     }
 }
 
@@ -76,7 +59,7 @@ pub fn group_of_url(url: &Url) -> Option<String> {
 /// cannot be fetched.
 #[must_use]
 pub fn group_of(listed: &str, mirrors: &[Mirror]) -> Option<String> {
-    Candidate::parse(listed, mirrors).ok()?.group()
+    group_of_url(&parse(listed, mirrors).ok()?)
 }
 
 /// Returns the group of the URLs with this host, written as `HOST` or `HOST:PORT` like an [`AllowedHost`].
@@ -135,7 +118,7 @@ mod tests {
     fn what_cannot_be_fetched_is_said_why() {
         let over_long = format!("http://{}/", "a.".repeat(150));
         for listed in ["ftp://a.b/", "nonsense", "http://", "data:text/plain,x", &over_long] {
-            assert!(Candidate::parse(listed, &[]).is_err(), "{listed}");
+            assert!(parse(listed, &[]).is_err(), "{listed}");
         }
     }
 }

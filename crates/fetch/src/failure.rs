@@ -27,7 +27,8 @@ use crate::{
 pub(crate) type FetchReport = Report<FetchJob, StoreJob>;
 
 /// The reason that a candidate gave no text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{failure}")]
 pub(crate) struct FetchFailure {
     pub(crate) failure: Failure,
     pub(crate) retry: Retry,
@@ -52,30 +53,6 @@ pub(crate) enum Retry {
     Halt,
 }
 
-/// The limits on the tries of one candidate.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RetryBudget {
-    /// See [`FetchConfig::candidate_tries`].
-    pub(crate) candidate_tries: u32,
-    /// See [`FetchConfig::requests_max`].
-    pub(crate) requests_max: u32,
-}
-
-impl RetryBudget {
-    pub(crate) fn of(config: &FetchConfig) -> Self {
-        Self { candidate_tries: config.candidate_tries, requests_max: config.requests_max }
-    }
-
-    /// Returns whether a redirected candidate has used all its requests, this one included. A candidate that
-    /// was not redirected is tried for as long as the worker's retry policy allows.
-    fn is_spent(self, job: &FetchJob, attempt: Attempt) -> bool {
-        job.redirected.as_ref().is_some_and(|to| {
-            let tries = to.failures.saturating_add(attempt.failures).saturating_add(1);
-            tries.saturating_add(to.count) >= self.requests_max
-        })
-    }
-}
-
 /// The state of the host that a failure shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostSignal {
@@ -88,24 +65,13 @@ pub(crate) enum HostSignal {
 }
 
 /// An error of a download.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub(crate) enum DownloadError {
     /// The candidate gave no text.
-    Failure(FetchFailure),
+    Failure(#[from] FetchFailure),
     /// The disk of this machine failed.
-    Storage(BlobError),
-}
-
-impl From<FetchFailure> for DownloadError {
-    fn from(failure: FetchFailure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
-impl From<BlobError> for DownloadError {
-    fn from(error: BlobError) -> Self {
-        Self::Storage(error)
-    }
+    Storage(#[from] BlobError),
 }
 
 impl FetchFailure {
@@ -133,11 +99,6 @@ impl FetchFailure {
         Self::new(Reason::NotText, message, Retry::BlockPage)
     }
 
-    /// Creates the failure for a body that the host sent for another text as well.
-    pub(crate) fn repeated_body(url: &str) -> Self {
-        Self::restart(Reason::SoftBan, format!("{url}: the same body was sent for another text"))
-    }
-
     /// Creates the failure for a condition of this machine.
     pub(crate) fn machine(condition: MachineFailure, what: impl fmt::Display) -> Self {
         Self::new(Reason::Internal, format!("{what}: {condition}"), Retry::Halt)
@@ -148,15 +109,14 @@ impl FetchFailure {
         self,
         mut job: FetchJob,
         attempt: Attempt,
-        budget: RetryBudget,
-        mirrors: &[Mirror],
+        config: &FetchConfig,
     ) -> FetchReport {
         let Self { failure, retry, signal: _ } = self;
         let next = job.candidate.saturating_add(1);
         let is_last = next >= job.urls.len();
         // A name that does not resolve now will not resolve in a second, but that of another host may.
-        let tries = if failure.reason == Reason::Dns { 1 } else { budget.candidate_tries };
-        let is_spent = budget.is_spent(&job, attempt);
+        let tries = if failure.reason == Reason::Dns { 1 } else { config.candidate_tries };
+        let is_spent = is_spent(&job, attempt, config.requests_max);
         let tried_enough = is_spent || attempt.failures.saturating_add(1) >= tries;
         let (after_ms, group_pause_ms) = match retry {
             Retry::Halt => return Ending::Halt(failure).into(),
@@ -166,10 +126,10 @@ impl FetchFailure {
                 if is_last {
                     return give_up(failure, job.refused);
                 }
-                return try_candidate(failure, job, next, mirrors);
+                return try_candidate(failure, job, next, &config.mirrors);
             }
             Retry::Later { .. } | Retry::FromStart if tried_enough && !is_last => {
-                return try_candidate(failure, job, next, mirrors);
+                return try_candidate(failure, job, next, &config.mirrors);
             }
             Retry::Later { .. } | Retry::FromStart
                 if is_last && (is_spent || tried_enough && job.refused.is_some()) =>
@@ -181,6 +141,15 @@ impl FetchFailure {
         };
         Report { ending: Ending::Retry { failure, after_ms }, group_pause_ms }
     }
+}
+
+/// Returns whether a redirected candidate has used all its requests, this one included. A candidate that was
+/// not redirected is tried for as long as the worker's retry policy allows.
+fn is_spent(job: &FetchJob, attempt: Attempt, requests_max: u32) -> bool {
+    job.redirected.as_ref().is_some_and(|to| {
+        let tries = to.failures.saturating_add(attempt.failures).saturating_add(1);
+        tries.saturating_add(to.count) >= requests_max
+    })
 }
 
 /// Ends a job whose candidates have all failed. The first permanent failure is the reason.
@@ -211,8 +180,6 @@ mod tests {
 
     use super::*;
 
-    const BUDGET: RetryBudget = RetryBudget { candidate_tries: 2, requests_max: 12 };
-
     fn report(failed: FetchFailure, candidate: usize, failures: u32) -> FetchReport {
         let job = FetchJob {
             document: "x".parse().unwrap(),
@@ -225,7 +192,7 @@ mod tests {
             stored: None,
             lost: 0,
         };
-        failed.into_report(job, Attempt { number: 9, failures }, BUDGET, &[])
+        failed.into_report(job, Attempt { number: 9, failures }, &FetchConfig::default())
     }
 
     fn next_of(error: FetchReport) -> (usize, Option<String>) {
@@ -278,7 +245,7 @@ mod tests {
                 listed: flow::payload::Listed::default(),
             };
             let busy = FetchFailure::transient(Reason::Connect, "busy");
-            busy.into_report(job, Attempt { number: 1, failures }, BUDGET, &[])
+            busy.into_report(job, Attempt { number: 1, failures }, &FetchConfig::default())
         };
         assert!(matches!(report(10, 0, 0).ending, Ending::Retry { .. }));
         assert!(matches!(report(10, 0, 1).ending, Ending::Dead(_)));
@@ -295,8 +262,9 @@ mod tests {
             panic!("there is another candidate");
         };
         let silent = || FetchFailure::transient(Reason::Connect, "silent");
-        let later =
-            |failures| silent().into_report((*job).clone(), Attempt { number: 9, failures }, BUDGET, &[]);
+        let later = |failures| {
+            silent().into_report((*job).clone(), Attempt { number: 9, failures }, &FetchConfig::default())
+        };
         assert!(matches!(later(0).ending, Ending::Retry { .. }));
         let Ending::Dead(failure) = later(1).ending else { panic!("all candidates have had their turn") };
         assert_eq!(failure.reason, Reason::HttpStatus);

@@ -5,7 +5,6 @@
 //! met a little later, while they grow.
 
 use std::{
-    fs::File,
     io::{self, ErrorKind},
     path::Path,
 };
@@ -44,8 +43,8 @@ impl FreeSpaceMin {
         if floor == 0 {
             return Ok(());
         }
-        let free = free_beside(&staged.file).map_err(|error| BlobError::at(&staged.path, error))?;
-        match free {
+        let found = rustix::fs::fstatvfs(&staged.file);
+        match free_of(&found.map_err(|error| BlobError::at(&staged.path, error.into()))?) {
             Some(free) if free < floor.saturating_add(coming) => {
                 let path = staged.path.parent().unwrap_or(&staged.path).to_owned();
                 let source = io::Error::new(ErrorKind::StorageFull, told(free, coming, floor));
@@ -54,10 +53,6 @@ impl FreeSpaceMin {
             Some(_) | None => Ok(()),
         }
     }
-}
-
-fn free_beside(file: &File) -> io::Result<Option<u64>> {
-    Ok(free_of(&rustix::fs::fstatvfs(file)?))
 }
 
 fn told(free: u64, coming: u64, floor: u64) -> String {

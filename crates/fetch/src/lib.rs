@@ -12,7 +12,6 @@
 //! * [`coding`]: undoes `Content-Encoding`, streaming and with limits;
 //! * `sniff`: detects bodies that are not texts;
 //! * [`politeness`]: robots.txt, busy hosts, and hosts that block robots;
-//! * `digest`: the length and hash of a body;
 //! * `failure`: how a candidate fails, and what follows for its job;
 //! * [`free_space`], [`refetch_counters`]: the free space that is kept on the disk; counts of refreshed
 //!   texts;
@@ -23,7 +22,6 @@ pub mod candidate;
 pub mod coding;
 pub mod config;
 pub mod credentials;
-mod digest;
 pub mod error;
 mod failure;
 pub mod free_space;

@@ -11,12 +11,16 @@ use reqwest::{
 use url::Url;
 
 use crate::{
-    candidate::{Candidate, InvalidCandidate},
+    candidate::{self, InvalidCandidate},
     coding::codings::Codings,
     config::{AcceptEncoding, FetchConfig},
     credentials::strip_credentials,
     error::FetchError,
-    request::requester::{REDIRECTS_MAX, ReceivedResponse, Requester},
+    failure::FetchFailure,
+    request::{
+        client_error,
+        requester::{REDIRECTS_MAX, ReceivedResponse, Requester},
+    },
     response::head::ResponseHead,
 };
 
@@ -45,6 +49,12 @@ pub enum ListError {
     },
 }
 
+impl From<FetchFailure> for ListError {
+    fn from(error: FetchFailure) -> Self {
+        Self::Failed(error.failure)
+    }
+}
+
 /// Downloads a list into `into` and returns the number of received bytes. A `Content-Encoding` of gzip is not
 /// removed. After an error a part of the list may have been written.
 ///
@@ -56,15 +66,13 @@ pub async fn download_list(
     url: &str,
     into: &mut (impl Write + Send),
 ) -> Result<u64, ListError> {
-    let candidate = Candidate::parse(url, &config.mirrors)?;
+    let url = candidate::parse(url, &config.mirrors)?;
     // The reader of lists knows gzip only.
     let config = &FetchConfig { accept_encoding: AcceptEncoding::Identity, ..config.clone() };
     let requester = Requester::new(config)?;
-    let came =
-        tokio::time::timeout(config.max_time, transfer(config, &requester, &candidate.url, into)).await;
-    came.unwrap_or_else(|_| {
-        Err(broken(&candidate.url, Reason::Timeout, format!("not complete within {:?}", config.max_time)))
-    })
+    let transfer = transfer(config, &requester, &url, into);
+    let came = tokio::time::timeout(config.max_time, transfer).await;
+    came.unwrap_or_else(|_| Err(client_error::timeout(&url, "not complete", config.max_time).into()))
 }
 
 async fn transfer(
@@ -73,8 +81,7 @@ async fn transfer(
     start: &Url,
     into: &mut (impl Write + Send),
 ) -> Result<u64, ListError> {
-    let answer = requester.follow(start.clone(), REDIRECTS_MAX).await;
-    let answer = answer.map_err(|error| ListError::Failed(error.failure))?;
+    let answer = requester.follow(start.clone(), REDIRECTS_MAX).await?;
     let ReceivedResponse { mut response, url, .. } = answer
         .ok_or_else(|| broken(start, Reason::Redirect, format!("more than {REDIRECTS_MAX} redirects")))?;
     check_head(&url, &response)?;
@@ -87,18 +94,10 @@ async fn transfer(
     }
     let mut bytes = 0;
     loop {
-        let chunk = tokio::time::timeout(config.idle_timeout, response.chunk()).await;
-        let chunk = chunk
-            .map_err(|_| {
-                broken(&url, Reason::Timeout, format!("no data received within {:?}", config.idle_timeout))
-            })?
-            .map_err(|error| {
-                broken(
-                    &url,
-                    Reason::Truncated,
-                    format!("the connection broke off: {}", crate::request::client_error::innermost(&error)),
-                )
-            })?;
+        let chunk = tokio::time::timeout(config.idle_timeout, response.chunk())
+            .await
+            .map_err(|_| client_error::timeout(&url, "no data received", config.idle_timeout))?
+            .map_err(|error| client_error::broken_body(&url, &error))?;
         let Some(chunk) = chunk else { return Ok(bytes) };
         bytes += chunk.len() as u64;
         if bytes > LIST_BYTES_MAX {

@@ -15,11 +15,10 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobKind, BlobName, BlobStore},
+    blobs::{BlobKind, BlobName, BlobStore, Digest},
     clock::{Clock, Millis, millis},
     counters::Counters,
     failure::{Failure, Reason},
-    job::OnDuplicate,
     lane::Lane,
     payload::{FetchJob, Fetched, StoreJob},
     stage::{Attempt, Ending, Report, Requeue, Stage},
@@ -29,9 +28,8 @@ use url::Url;
 use crate::{
     config::FetchConfig,
     credentials::strip_credentials,
-    digest::BodyDigest,
     error::FetchError,
-    failure::{DownloadError, FetchFailure, FetchReport, HostSignal, Retry, RetryBudget, reroute},
+    failure::{DownloadError, FetchFailure, FetchReport, HostSignal, Retry, reroute},
     free_space::FreeSpaceMin,
     politeness::{
         backoff::HostBackoff,
@@ -47,7 +45,7 @@ use crate::{
         checksum::Checksums,
         download::Download,
         file_url::FileCopy,
-        publish::{self, Expectation, SoftBanCheck, TransferOutcome},
+        publish::{Expectation, SoftBanCheck, TransferOutcome},
         rate_limit::RateLimit,
         spool::SpoolStore,
     },
@@ -68,14 +66,6 @@ pub struct Fetch {
     backoff: HostBackoff,
     soft_bans: Arc<SoftBanDetector>,
     refetched: Arc<RefetchCounters>,
-}
-
-/// The answer of robots.txt for an attempt.
-enum RobotsPermission {
-    /// The text may be requested.
-    Granted { crawl_delay_ms: Millis },
-    /// The text may be requested, but not in this attempt, which has requested robots.txt.
-    NextAttempt { crawl_delay_ms: Millis },
 }
 
 impl Fetch {
@@ -129,24 +119,20 @@ impl Fetch {
                 let took_ms = millis(started.elapsed());
                 let fetched = self.fetched(target, info, digest, attempt, took_ms);
                 if job.stored.is_some() {
-                    self.refetched.count_changed();
+                    self.refetched.changed.add(1);
                 }
-                // The jobs downstream have ended before, so they are renewed.
-                let known = if job.stored.is_some() || job.lost > 0 {
-                    OnDuplicate::Renew
-                } else {
-                    OnDuplicate::Absorb
-                };
+                let known = job.on_duplicate();
                 let FetchJob { document, listed, lost, .. } = job;
                 Ending::Done(vec![StoreJob { document, fetched, listed, known, lost }]).into()
             }
             Ok(TransferOutcome::Unchanged) => {
                 self.backoff.record_healthy(&host);
-                self.refetched.count_unchanged();
+                self.refetched.unchanged.add(1);
                 Ending::Done(Vec::new()).into()
             }
             Ok(TransferOutcome::RepeatedBody(sign, url)) => {
-                let failure = FetchFailure::repeated_body(&url).failure;
+                let message = format!("{url}: the same body was sent for another text");
+                let failure = Failure::new(Reason::SoftBan, message);
                 match sign {
                     SoftBanSign::Banned => pause_banned_host(failure, job, &host),
                     // One equal body may be an accident: the text is requested once more.
@@ -175,7 +161,9 @@ impl Fetch {
         let stored = job.stored.as_ref().map(|stored| stored.blake3.clone());
         let expected = Expectation { checksums: Checksums::of(&job.listed), stored, soft_ban };
         if target.url.scheme() == "file" {
-            return self.copy_file(target, name, expected).await;
+            let (spools, url) = (self.spools.clone(), target.url.clone());
+            let copy = FileCopy { spools, url, name, expected, bytes_max: self.config.body_bytes_max };
+            return copy.run(Arc::clone(&self.counters)).await;
         }
         let download = Download {
             config: &self.config,
@@ -190,41 +178,22 @@ impl Fetch {
         download.run(&target.url, name, expected, job.stored.as_ref()).await
     }
 
-    async fn copy_file(
-        &self,
-        target: &Target,
-        name: BlobName,
-        expected: Expectation,
-    ) -> Result<TransferOutcome, DownloadError> {
-        let (spools, url) = (self.spools.clone(), target.url.clone());
-        let copy = FileCopy { spools, url, name, expected, bytes_max: self.config.body_bytes_max };
-        let counters = Arc::clone(&self.counters);
-        let task = tokio::task::spawn_blocking(move || copy.run(&counters).map(Some));
-        let outcome = publish::wait_for(task).await?;
-        Ok(outcome.expect("a copied file is published or fails"))
-    }
-
-    /// Checks robots.txt.
+    /// Checks robots.txt. Returns the `Crawl-delay` in milliseconds.
     ///
     /// # Errors
     /// Returns a failure if robots.txt forbids the URL, or if it cannot be had.
-    async fn check_robots(&self, target: &Target) -> Result<RobotsPermission, FetchFailure> {
+    async fn check_robots(&self, target: &Target) -> Result<(Millis, RulesSource), FetchFailure> {
         if !self.config.obey_robots || target.url.scheme() == "file" {
-            return Ok(RobotsPermission::Granted { crawl_delay_ms: 0 });
+            return Ok((0, RulesSource::Cached));
         }
-        let (access, source) = self.robots.check(&target.url, &self.requester).await?;
-        let crawl_delay_ms = match access {
-            RobotsAccess::Allowed { crawl_delay_ms } => crawl_delay_ms,
-            RobotsAccess::Forbidden => {
+        match self.robots.check(&target.url, &self.requester).await? {
+            (RobotsAccess::Allowed { crawl_delay_ms }, source) => Ok((crawl_delay_ms, source)),
+            (RobotsAccess::Forbidden, _) => {
                 let url = strip_credentials(&target.url);
                 let message = format!("{url}: robots.txt forbids it (--robots off ignores robots.txt)");
-                return Err(FetchFailure::permanent(Reason::Robots, message));
+                Err(FetchFailure::permanent(Reason::Robots, message))
             }
-        };
-        Ok(match source {
-            RulesSource::Cached => RobotsPermission::Granted { crawl_delay_ms },
-            RulesSource::Requested => RobotsPermission::NextAttempt { crawl_delay_ms },
-        })
+        }
     }
 
     /// Records what a failure says about its host, and reports how the attempt ended.
@@ -247,7 +216,7 @@ impl Fetch {
         {
             return pause_banned_host(failure.failure, job, host);
         }
-        failure.into_report(job, attempt, RetryBudget::of(&self.config), &self.config.mirrors)
+        failure.into_report(job, attempt, &self.config)
     }
 
     /// Requeues the job under the host that a redirect leads to.
@@ -274,7 +243,7 @@ impl Fetch {
         &self,
         target: Target,
         info: BodyInfo,
-        digest: BodyDigest,
+        digest: Digest,
         attempt: Attempt,
         took_ms: Millis,
     ) -> Fetched {
@@ -354,8 +323,8 @@ impl Stage for Fetch {
             return move_job(Failure::new(Reason::Internal, why), FetchJob { host, ..job });
         }
         let crawl_delay_ms = match self.check_robots(&target).await {
-            Ok(RobotsPermission::Granted { crawl_delay_ms }) => crawl_delay_ms,
-            Ok(RobotsPermission::NextAttempt { crawl_delay_ms }) => {
+            Ok((crawl_delay_ms, RulesSource::Cached)) => crawl_delay_ms,
+            Ok((crawl_delay_ms, RulesSource::Requested)) => {
                 // An attempt makes one request, and this one was for robots.txt.
                 let group_pause_ms = self.group_pause_ms(host.as_deref(), crawl_delay_ms, None);
                 return Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms };

@@ -4,7 +4,7 @@ use flow::payload::{FetchJob, Redirected};
 use url::Url;
 
 use crate::{
-    candidate::{Candidate, InvalidCandidate, group_of_url},
+    candidate::{self, InvalidCandidate, group_of_url},
     config::mirror::Mirror,
     credentials::{copy_credentials, strip_credentials},
     request::requester::REDIRECTS_MAX,
@@ -23,12 +23,13 @@ pub(crate) struct Target {
 impl Target {
     /// Returns the target of a job whose candidate is `listed`.
     pub(crate) fn of(job: &FetchJob, listed: &str, mirrors: &[Mirror]) -> Result<Self, InvalidCandidate> {
-        let Candidate { listed, url } = Candidate::parse(listed, mirrors)?;
+        let url = candidate::parse(listed, mirrors)?;
+        let listed = listed.to_owned();
         let Some(Redirected { url: to, count, failures: _ }) = &job.redirected else {
             return Ok(Self { listed, url, redirects: 0 });
         };
         // It has been through the mirrors; they are not applied twice.
-        let to = Candidate::parse(to, &[])?.url;
+        let to = candidate::parse(to, &[])?;
         // The job holds the redirect without user and password.
         let to = if to.origin() == url.origin() { copy_credentials(&url, to) } else { to };
         Ok(Self { listed, url: to, redirects: *count })

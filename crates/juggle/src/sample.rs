@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use fetch::{candidate::Candidate, config::ip_family::IpFamily};
+use fetch::{candidate, config::ip_family::IpFamily};
 use test_server::Server;
 use tokio::{net::TcpStream, task::JoinSet};
 
@@ -33,13 +33,13 @@ pub async fn any_host_answers(sources: &Sources, settings: &Settings) -> Result<
     for input in &sources.inputs {
         for entry in EntryReader::open(input.clone(), &context)?.take(PROBED_ENTRIES_MAX).flatten() {
             for url in &entry.urls {
-                let Ok(candidate) = Candidate::parse(url, &settings.mirrors) else { continue };
-                let Some(host) = candidate.url.host_str() else { return Ok(true) };
+                let Ok(url) = candidate::parse(url, &settings.mirrors) else { continue };
+                let Some(host) = url.host_str() else { return Ok(true) };
                 // Only the proxy can know.
-                if settings.proxy.is_asked_for(&candidate.url) {
+                if settings.proxy.is_asked_for(&url) {
                     return Ok(true);
                 }
-                hosts.insert((host.to_owned(), candidate.url.port_or_known_default().unwrap_or(443)));
+                hosts.insert((host.to_owned(), url.port_or_known_default().unwrap_or(443)));
             }
         }
     }

@@ -185,7 +185,7 @@ impl RefreshCounters {
         refresh: Refresh,
         queue: &dyn QueueAdmin,
     ) -> Result<Option<RefreshSummary>, QueueError> {
-        let (unchanged, changed) = (self.fetched.unchanged(), self.fetched.changed());
+        let (unchanged, changed) = (self.fetched.unchanged.get(), self.fetched.changed.get());
         let on_their_way = self.on_their_way.load(Ordering::Relaxed);
         // A run may finish a refresh that an earlier command started.
         if refresh == Refresh::No && unchanged + changed + on_their_way == 0 {

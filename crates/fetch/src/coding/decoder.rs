@@ -160,7 +160,8 @@ impl Read for Ending<'_> {
     }
 }
 
-fn read_buffered(input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usize> {
+/// Implements [`Read::read`] by the methods of [`BufRead`].
+pub(crate) fn read_buffered(input: &mut impl BufRead, buffer: &mut [u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
     }

@@ -16,9 +16,8 @@ const SKIPPABLE: u32 = 0x184d_2a50;
 /// Returns whether a stream that begins with these four bytes is Zstandard.
 #[must_use]
 pub fn is_magic(bytes: &[u8]) -> bool {
-    let Ok(magic) = <[u8; 4]>::try_from(bytes) else { return false };
-    let magic = u32::from_le_bytes(magic);
-    magic == FRAME || magic & !0xf == SKIPPABLE
+    let magic = bytes.try_into().map(u32::from_le_bytes);
+    magic.is_ok_and(|magic| magic == FRAME || magic & !0xf == SKIPPABLE)
 }
 
 /// Returns a reader of the content of all frames. It holds one window of at most 8 MiB.

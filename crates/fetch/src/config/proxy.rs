@@ -5,11 +5,13 @@ use std::{fmt, str::FromStr};
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
+use crate::credentials::strip_credentials;
+
 /// The environment variables that list hosts to contact without a proxy. The first that is set counts.
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// The choice of a proxy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The choice of a proxy. Shown without user and password.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum ProxyChoice {
     /// The proxy that the environment names for the URL, if any: `http_proxy`, `https_proxy`, `all_proxy`,
     /// except for the hosts of `no_proxy`.
@@ -17,13 +19,10 @@ pub enum ProxyChoice {
     Environment,
     /// No proxy, whatever the environment says.
     Off,
-    /// This proxy, except for the hosts of `no_proxy`.
-    At(ProxyUrl),
+    /// This proxy, except for the hosts of `no_proxy`: an `http` or `https` URL, perhaps with user and
+    /// password.
+    At(Url),
 }
-
-/// The URL of a proxy: `http` or `https`, perhaps with user and password, which are never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ProxyUrl(Url);
 
 /// The reason that a text is not a proxy. It does not repeat the text, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,16 +34,11 @@ pub struct InvalidProxy {
 impl FromStr for ProxyChoice {
     type Err = InvalidProxy;
 
+    /// A URL without a scheme is `http`, as curl has it.
     fn from_str(text: &str) -> Result<Self, InvalidProxy> {
-        if text.eq_ignore_ascii_case("off") { Ok(Self::Off) } else { text.parse().map(Self::At) }
-    }
-}
-
-impl FromStr for ProxyUrl {
-    type Err = InvalidProxy;
-
-    /// Without a scheme it is `http`, as curl has it.
-    fn from_str(text: &str) -> Result<Self, InvalidProxy> {
+        if text.eq_ignore_ascii_case("off") {
+            return Ok(Self::Off);
+        }
         let refuse = |why| InvalidProxy { why };
         let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url = Url::parse(&full).map_err(|_| refuse("it is not a URL"))?;
@@ -58,7 +52,7 @@ impl FromStr for ProxyUrl {
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("a proxy has no path, query or fragment"));
         }
-        Ok(Self(url))
+        Ok(Self::At(url))
     }
 }
 
@@ -67,18 +61,12 @@ impl fmt::Display for ProxyChoice {
         match self {
             Self::Environment => f.write_str("environment"),
             Self::Off => f.write_str("off"),
-            Self::At(proxy) => proxy.fmt(f),
+            Self::At(proxy) => fmt::Display::fmt(&strip_credentials(proxy), f),
         }
     }
 }
 
-impl fmt::Display for ProxyUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&crate::credentials::strip_credentials(&self.0), f)
-    }
-}
-
-impl fmt::Debug for ProxyUrl {
+impl fmt::Debug for ProxyChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -98,7 +86,7 @@ impl ProxyChoice {
             Self::Off => Matcher::builder().build(),
             Self::At(proxy) => {
                 let not = NO_PROXY.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
-                Matcher::builder().all(proxy.0.as_str()).no(not).build()
+                Matcher::builder().all(proxy.as_str()).no(not).build()
             }
         }
     }
@@ -108,9 +96,7 @@ impl ProxyChoice {
     pub(crate) fn of_client(&self) -> Option<reqwest::Result<reqwest::Proxy>> {
         match self {
             Self::Environment | Self::Off => None,
-            Self::At(proxy) => {
-                Some(reqwest::Proxy::all(proxy.0.as_str()).map_err(reqwest::Error::without_url))
-            }
+            Self::At(proxy) => Some(reqwest::Proxy::all(proxy.as_str()).map_err(reqwest::Error::without_url)),
         }
     }
 }

@@ -7,13 +7,12 @@
 //! asked again.
 
 use std::{
-    fs,
-    io::{self, ErrorKind, Write},
+    fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use flow::safe_file;
+use flow::{safe_file, temporary};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The size limit of a file: a robots.txt of the largest parsed size, with each byte escaped.
@@ -83,12 +82,9 @@ impl HostCache {
     /// Removes the value for a host.
     pub(crate) fn remove(&self, kind: CacheKind, host: &str) {
         let Some(path) = self.path(kind, host) else { return };
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                // A warning, because the signs in a file that stays count against the host in later runs.
-                tracing::warn!(path = %path.display(), %error, "failed to remove a file of the host cache");
-            }
-            Ok(()) | Err(_) => {}
+        if let Err(error) = safe_file::remove(&path) {
+            // A warning, because the signs in a file that stays count against the host in later runs.
+            tracing::warn!(path = %path.display(), %error, "failed to remove a file of the host cache");
         }
     }
 
@@ -118,18 +114,7 @@ fn replace(path: &Path, temporary: &Path, value: &impl Serialize) -> io::Result<
         fs::create_dir_all(directory)?;
         safe_file::must_be_directory(directory)?;
     }
-    let bytes = serde_json::to_vec(value)?;
-    let written = safe_file::create(temporary)
-        // Locked until the file is renamed, so that no sweep removes it.
-        .and_then(|mut file| {
-            file.try_lock()?;
-            file.write_all(&bytes)?;
-            fs::rename(temporary, path)
-        });
-    if written.is_err() {
-        drop(fs::remove_file(temporary));
-    }
-    written
+    temporary::replace(path, temporary, &serde_json::to_vec(value)?)
 }
 
 #[cfg(test)]

@@ -285,10 +285,7 @@ impl RobotsCache {
             match response.chunk().await {
                 Ok(Some(chunk)) => text.extend_from_slice(&chunk),
                 Ok(None) => break,
-                Err(error) => {
-                    let why = format!("the connection broke off: {}", client_error::innermost(&error));
-                    return Err(FetchFailure::transient(Reason::Truncated, unknown(&url, &why)));
-                }
+                Err(error) => return Err(client_error::broken_body(&url, &error)),
             }
         }
         text.truncate(BYTE_LIMIT + 1);

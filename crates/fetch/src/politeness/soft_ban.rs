@@ -15,15 +15,12 @@ use std::{
     time::Duration,
 };
 
-use flow::document::DocumentId;
+use flow::{blobs::Digest, document::DocumentId};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    digest::BodyDigest,
-    politeness::{
-        block_pages::BlockPages,
-        host_cache::{CacheKind, HostCache},
-    },
+use crate::politeness::{
+    block_pages::BlockPages,
+    host_cache::{CacheKind, HostCache},
 };
 
 /// The number of different texts in a row that must show a sign.
@@ -88,12 +85,7 @@ impl SoftBanDetector {
 
     /// Checks a whole body that is not a page. Returns a sign if the same small body arrived for other texts
     /// before. Otherwise clears the host. Blocks.
-    pub(crate) fn check_body(
-        &self,
-        name: &str,
-        text: &DocumentId,
-        digest: &BodyDigest,
-    ) -> Option<SoftBanSign> {
+    pub(crate) fn check_body(&self, name: &str, text: &DocumentId, digest: &Digest) -> Option<SoftBanSign> {
         let mut hosts = self.hosts();
         let host = self.host(&mut hosts, name);
         // A known block page needs no second look.
@@ -138,7 +130,7 @@ impl SoftBanDetector {
         self.clear(name, host);
     }
 
-    fn remember_notice(&self, name: &str, host: &mut Host, digest: &BodyDigest) {
+    fn remember_notice(&self, name: &str, host: &mut Host, digest: &Digest) {
         // Other processes may have recorded some.
         host.notices = self.notices(name);
         host.notices.bodies.insert(digest.blake3.to_hex().to_string());
@@ -195,8 +187,8 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn digest(body: &str) -> BodyDigest {
-        BodyDigest { bytes: body.len() as u64, blake3: blake3::hash(body.as_bytes()) }
+    fn digest(body: &str) -> Digest {
+        Digest { bytes: body.len() as u64, blake3: blake3::hash(body.as_bytes()) }
     }
 
     fn processes() -> (tempfile::TempDir, [SoftBanDetector; 2]) {
@@ -262,7 +254,7 @@ mod tests {
         assert_eq!(one.check_body("h", &id("f"), &digest("another")), Some(SoftBanSign::Suspected));
         one.clear_host("h");
         assert_eq!(one.check_body("h", &id("g"), &digest("another")), None, "it begins anew");
-        let large = BodyDigest { bytes: NOTICE_BYTES_MAX + 1, ..digest("large") };
+        let large = Digest { bytes: NOTICE_BYTES_MAX + 1, ..digest("large") };
         for text in ["a", "b", "c", "d"] {
             assert_eq!(one.check_body("h", &id(text), &large), None, "{text}");
         }

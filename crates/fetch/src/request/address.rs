@@ -80,29 +80,26 @@ pub(crate) struct Unresolved {
     source: io::Error,
 }
 
-/// Resolves names and keeps only addresses that may be contacted. The client connects to the addresses it is
-/// given, so the checked address is the contacted one. It is not called for hosts that are addresses.
+/// Resolves names to their addresses of a family. It is not called for hosts that are addresses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct GuardedResolver(pub(crate) IpFamily);
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let Self(family) = *self;
-        Box::pin(async move {
-            let addresses = lookup(name.as_str(), family).await?;
-            Ok(Box::new(permitted(name.as_str(), addresses)?.into_iter()) as Addrs)
-        })
-    }
+pub(crate) enum Resolver {
+    /// Keeps only addresses that may be contacted. The client connects to the addresses it is given, so the
+    /// checked address is the contacted one.
+    Guarded(IpFamily),
+    /// Keeps all addresses of the family.
+    Open(IpFamily),
 }
 
-/// Resolves names to all their addresses of the family.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OpenResolver(pub(crate) IpFamily);
-
-impl Resolve for OpenResolver {
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let Self(family) = *self;
-        Box::pin(async move { Ok(Box::new(lookup(name.as_str(), family).await?.into_iter()) as Addrs) })
+        let resolver = *self;
+        Box::pin(async move {
+            let addresses = match resolver {
+                Self::Guarded(family) => permitted(name.as_str(), lookup(name.as_str(), family).await?)?,
+                Self::Open(family) => lookup(name.as_str(), family).await?,
+            };
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     config::{FetchConfig, allowed_host::AllowedHost, ip_family::IpFamily},
     error::FetchError,
     request::{
-        address::{GuardedResolver, OpenResolver, forbidden},
+        address::{Resolver, forbidden},
         root_certs,
     },
 };
@@ -135,10 +135,10 @@ impl Clients {
             None => Ok(base()),
         };
         Ok(Self {
-            guarded: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(GuardedResolver(family))))?,
-            open: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(OpenResolver(family))))?,
+            guarded: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(Resolver::Guarded(family))))?,
+            open: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(Resolver::Open(family))))?,
             // This resolver gets the name of the proxy, which may have a private address.
-            proxied: ClientPair::new(|| Ok(proxied()?.dns_resolver(OpenResolver(family))))?,
+            proxied: ClientPair::new(|| Ok(proxied()?.dns_resolver(Resolver::Open(family))))?,
             proxies: config.proxy.matcher(),
             allow_hosts: config.allow_hosts.clone(),
             family,

@@ -5,7 +5,7 @@
 //! address, name resolution, TLS, a timeout, the connection. What remains is a response that is not HTTP, or
 //! a connection that closed before a response.
 
-use std::{error::Error, io};
+use std::{error::Error, io, time::Duration};
 
 use flow::{failure::Reason, machine::MachineFailure};
 use url::Url;
@@ -25,14 +25,13 @@ pub(crate) fn failed_request(error: &reqwest::Error, url: &Url, proxy: Option<&s
         return FetchFailure::machine(condition, at);
     }
     // Before name resolution: through a proxy, only the name of the proxy is resolved here.
+    let why = innermost(error);
     if let Some(proxy) = proxy.filter(|_| is_of_the_way(error)) {
-        let why = innermost(error);
         return FetchFailure::transient(
             Reason::Connect,
             format!("{at}: cannot connect through the proxy {proxy}: {why}"),
         );
     }
-    let why = innermost(error);
     if let Some(forbidden) = find::<ForbiddenName>(error) {
         return FetchFailure::permanent(Reason::ForbiddenAddress, format!("{at}: {forbidden}"));
     }
@@ -67,6 +66,12 @@ pub(crate) fn broken_body(url: &Url, error: &reqwest::Error) -> FetchFailure {
     FetchFailure::transient(Reason::Truncated, message)
 }
 
+/// Returns the failure of a request that was not served in time. `what` says what did not happen.
+pub(crate) fn timeout(url: &Url, what: &str, after: Duration) -> FetchFailure {
+    let message = format!("{}: {what} within {after:?}", strip_credentials(url));
+    FetchFailure::transient(Reason::Timeout, message)
+}
+
 /// Returns the condition of this machine that prevented a response, if there is one. A socket is an open file
 /// too, so a limit on open files also stops connections.
 fn machine(error: &reqwest::Error) -> Option<MachineFailure> {
@@ -81,7 +86,7 @@ fn is_of_the_way(error: &reqwest::Error) -> bool {
 }
 
 /// Returns the message of the innermost error.
-pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
+fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().unwrap_or(error).to_string()
 }
 

@@ -113,9 +113,7 @@ impl<'a> ResponseHead<'a> {
         let (status, headers) = (response.status(), response.headers());
         Self { url, status, headers, length: response.content_length() }
     }
-}
 
-impl ResponseHead<'_> {
     /// Decides how the body is used. `part` is the partial body whose rest was requested.
     ///
     /// # Errors
@@ -154,9 +152,7 @@ impl ResponseHead<'_> {
     }
 
     fn plan_whole(self, bytes_max: u64) -> Result<BodyPlan, FetchFailure> {
-        let codings = Codings::of_headers(self.headers)
-            .map_err(|invalid| self.permanent(Reason::BadEncodingHeader, invalid))?;
-        let info = self.body_info();
+        let (codings, info) = (self.codings()?, self.body_info());
         match info.total {
             Some(0) => Err(self.permanent(Reason::Empty, "the body is empty")),
             Some(length) if length > bytes_max => {
@@ -172,9 +168,7 @@ impl ResponseHead<'_> {
     }
 
     fn plan_rest(self, part: &PartialBody) -> Result<BodyPlan, FetchFailure> {
-        let codings = Codings::of_headers(self.headers)
-            .map_err(|invalid| self.permanent(Reason::BadEncodingHeader, invalid))?;
-        if !codings.is_identity() {
+        if !self.codings()?.is_identity() {
             return Err(self.restart("the requested part has a Content-Encoding"));
         }
         // A server may send less than the requested range (RFC 9110 §15.3.7). Only a rest that reaches the
@@ -222,10 +216,8 @@ impl ResponseHead<'_> {
             && !self.headers.contains_key(CONTENT_LENGTH)
     }
 
-    /// Returns the announced length of the whole body. If no length is announced, it is taken from
-    /// `Content-Range`.
-    fn total(self) -> Option<u64> {
-        self.length.or_else(|| ContentRange::parse(self.headers).map(|range| range.total))
+    fn codings(self) -> Result<Codings, FetchFailure> {
+        Codings::of_headers(self.headers).map_err(|why| self.permanent(Reason::BadEncodingHeader, why))
     }
 
     /// Returns the failure of a server that is too busy to respond.
@@ -267,7 +259,7 @@ impl ResponseHead<'_> {
         BodyInfo {
             url: strip_credentials(self.url).into(),
             status: Some(self.status.as_u16()),
-            total: self.total(),
+            total: self.length.or_else(|| ContentRange::parse(self.headers).map(|range| range.total)),
             content_type,
             charset,
             etag: text(&ETAG).map(str::to_owned),

@@ -9,15 +9,15 @@ use std::{
     io::{self, BufRead},
 };
 
-use flow::{blobs::BlobError, failure::Reason};
+use flow::failure::Reason;
 
 use crate::{
     coding::{
         codings::Codings,
         decoder::{Decoder, Fault},
     },
-    failure::FetchFailure,
-    response::head::{BodyInfo, BodyPlan, EndOf},
+    failure::{DownloadError, FetchFailure},
+    response::head::{BodyPlan, EndOf},
     sniff::{self, Sniffer},
     transfer::spool::Spool,
 };
@@ -30,35 +30,7 @@ pub(crate) struct IncomingBody {
     pub(crate) bytes_max: u64,
 }
 
-/// The reason that a body was not received.
-#[derive(Debug)]
-pub(crate) enum ReceiveError {
-    /// The input could not be read to its end.
-    Input(io::Error),
-    /// The body is not acceptable.
-    Refused(FetchFailure),
-    /// The disk failed.
-    Storage(BlobError),
-}
-
-impl From<FetchFailure> for ReceiveError {
-    fn from(failure: FetchFailure) -> Self {
-        Self::Refused(failure)
-    }
-}
-
-impl From<BlobError> for ReceiveError {
-    fn from(error: BlobError) -> Self {
-        Self::Storage(error)
-    }
-}
-
 impl IncomingBody {
-    /// Returns the facts about the whole body.
-    pub(crate) fn info(&self) -> &BodyInfo {
-        self.plan.info()
-    }
-
     /// Returns the check of the received bytes.
     pub(crate) fn length_check(&self) -> LengthCheck {
         let (offset, expected) = match &self.plan {
@@ -70,14 +42,17 @@ impl IncomingBody {
         LengthCheck { label, offset, received: 0, expected, end_of, bytes_max }
     }
 
-    /// Reads all of `input`, decodes it, and appends it to the spool.
+    /// Reads all of `input`, decodes it, and appends it to the spool. The inner result has the error of
+    /// `input`, if that fails.
     ///
     /// # Errors
-    /// * [`ReceiveError::Input`] if `input` fails.
-    /// * [`ReceiveError::Refused`] if the body is empty, not a text, over the size limit or cannot be
-    ///   decoded.
-    /// * [`ReceiveError::Storage`] if the disk fails.
-    pub(crate) fn receive(self, input: impl BufRead, spool: &mut Spool) -> Result<(), ReceiveError> {
+    /// Returns the failure if the body is empty, not a text, over the size limit or cannot be decoded, and an
+    /// error of the store if the disk fails.
+    pub(crate) fn receive(
+        self,
+        input: impl BufRead,
+        spool: &mut Spool,
+    ) -> Result<io::Result<()>, DownloadError> {
         let Self { label, plan, bytes_max } = self;
         let sniffer = Sniffer::new(plan.info().content_type.as_deref());
         let mut text = TextCheck { label: &label, sniffer };
@@ -101,9 +76,9 @@ impl IncomingBody {
         let mut decoder = Decoder::new(&codings, bytes_max, input);
         loop {
             let bytes = match decoder.chunk() {
-                Ok([]) => return Ok(text.check_end(spool.bytes())?),
+                Ok([]) => return Ok(Ok(text.check_end(spool.bytes())?)),
                 Ok(bytes) => bytes,
-                Err(Fault::Input(error)) => return Err(ReceiveError::Input(error)),
+                Err(Fault::Input(error)) => return Ok(Err(error)),
                 Err(fault) => return Err(decoding_failure(&label, &fault).into()),
             };
             // Received bytes and each coding have checks of their own. This one is for local files, which

@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
 use crate::{
+    coding::decoder::read_buffered,
     failure::FetchFailure,
     transfer::{
         body::{IncomingBody, LengthCheck},
@@ -23,13 +24,14 @@ pub(crate) enum BodyCommand {
 }
 
 /// A body as it arrives. Reading reaches the end only if the download has said that the body is whole and the
-/// length is right. Otherwise reading fails, and [`into_end`](Self::into_end) returns the reason.
+/// length is right. Otherwise reading fails, and [`end`](Self::end) has the reason.
 pub(crate) struct BodyReader<'a> {
     /// Sent by the download. The channel closes when the download is dropped.
     commands: &'a mut mpsc::Receiver<BodyCommand>,
-    length: LengthCheck,
+    pub(crate) length: LengthCheck,
     chunk: Bytes,
-    end: Option<BodyEnd>,
+    /// The reason that no more chunks follow. `None` if more may follow.
+    pub(crate) end: Option<BodyEnd>,
 }
 
 /// The reason that no more chunks follow.
@@ -44,16 +46,6 @@ pub(crate) enum BodyEnd {
 impl<'a> BodyReader<'a> {
     pub(crate) fn new(commands: &'a mut mpsc::Receiver<BodyCommand>, length: LengthCheck) -> Self {
         Self { commands, length, chunk: Bytes::new(), end: None }
-    }
-
-    /// Returns the reason that no more chunks follow, or `None` if more may follow.
-    pub(crate) fn into_end(self) -> Option<BodyEnd> {
-        self.end
-    }
-
-    /// Returns a warning if the body has fewer bytes than were announced.
-    pub(crate) fn length_warning(&self) -> Option<String> {
-        self.length.warning()
     }
 
     fn receive_next(&mut self) {
@@ -98,8 +90,6 @@ impl BufRead for BodyReader<'_> {
 
 impl Read for BodyReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(buffer)?;
-        self.consume(read);
-        Ok(read)
+        read_buffered(self, buffer)
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     failure::{DownloadError, FetchFailure},
     response::head::PartialBody,
     transfer::{
-        body::{IncomingBody, ReceiveError},
+        body::IncomingBody,
         body_reader::{BodyCommand, BodyEnd, BodyReader},
         memory_budget::MemoryReservation,
         publish::{self, Expectation, PartPolicy, Settled, TransferOutcome},
@@ -32,37 +32,27 @@ const BUFFERED_BYTES_MAX: usize = 512 * 1024;
 
 /// The download's side of a transfer. It ends with [`publish`](Self::publish) or [`abandon`](Self::abandon).
 /// If it is dropped instead, a part that can be resumed is kept.
-pub(crate) enum BodyWriter {
-    /// The task has not started.
-    Buffered(BufferedBody),
-    Running(WriterTask),
-}
-
-/// The commands for a task that has not started.
-pub(crate) struct BufferedBody {
+pub(crate) struct BodyWriter {
     spools: SpoolStore,
     name: BlobName,
-    commands: Vec<BodyCommand>,
+    /// The commands for a task that has not started.
+    buffered: Vec<BodyCommand>,
     reserved: MemoryReservation,
+    /// `None` until it starts.
+    task: Option<WriterTask>,
 }
 
 /// A running task.
-pub(crate) struct WriterTask {
+struct WriterTask {
     /// Sent by the download, received by the task. The task ends when this is dropped.
     commands: mpsc::Sender<BodyCommand>,
-    task: JoinHandle<Result<Option<Settled>, DownloadError>>,
+    handle: JoinHandle<Result<Option<Settled>, DownloadError>>,
 }
-
-/// The task has ended, because the body is not acceptable or the disk failed. [`BodyWriter::abandon`] returns
-/// the reason.
-#[derive(Debug)]
-pub(crate) struct TaskEnded;
 
 impl BodyWriter {
     /// Returns a writer for a text of which nothing is on the disk.
     pub(crate) fn buffered(spools: SpoolStore, name: BlobName) -> Self {
-        let reserved = MemoryReservation::default();
-        Self::Buffered(BufferedBody { spools, name, commands: Vec::new(), reserved })
+        Self { spools, name, buffered: Vec::new(), reserved: MemoryReservation::default(), task: None }
     }
 
     /// Starts the task, and returns the part of the text that can be resumed.
@@ -73,20 +63,24 @@ impl BodyWriter {
         spools: SpoolStore,
         name: BlobName,
     ) -> Result<(Self, Option<PartialBody>), DownloadError> {
+        let mut writer = Self::buffered(spools.clone(), name.clone());
         let (commands, receiver) = mpsc::channel(CHUNKS_MAX);
         let (opened, opening) = oneshot::channel();
-        let task = tokio::task::spawn_blocking(move || {
+        let handle = tokio::task::spawn_blocking(move || {
             let spool = Spool::open(spools, &name)?;
             match opened.send(spool.partial_body()) {
                 Ok(()) => write_body(spool, receiver),
                 // The download was dropped while the spool was opened.
-                Err(_) => spool.suspend().map(|()| None).map_err(DownloadError::from),
+                Err(_) => publish::abandon(spool, PartPolicy::Keep),
             }
         });
-        let running = WriterTask { commands, task };
+        let task = WriterTask { commands, handle };
         match opening.await {
-            Ok(part) => Ok((Self::Running(running), part)),
-            Err(_) => match running.wait().await {
+            Ok(part) => {
+                writer.task = Some(task);
+                Ok((writer, part))
+            }
+            Err(_) => match task.wait().await {
                 Err(error) => Err(error),
                 Ok(_) => unreachable!("a task that does not fail reports the part first"),
             },
@@ -94,22 +88,27 @@ impl BodyWriter {
     }
 
     /// Begins a body, or continues one.
-    pub(crate) async fn begin(&mut self, body: IncomingBody) -> Result<(), TaskEnded> {
+    ///
+    /// # Errors
+    /// Returns [`closed_early`] if the task has ended.
+    pub(crate) async fn begin(&mut self, body: IncomingBody) -> Result<(), FetchFailure> {
         self.send(BodyCommand::Begin(Box::new(body))).await
     }
 
     /// Appends bytes. Waits while the disk is slower than the network.
-    pub(crate) async fn append(&mut self, chunk: Bytes) -> Result<(), TaskEnded> {
+    ///
+    /// # Errors
+    /// Returns [`closed_early`] if the task has ended.
+    pub(crate) async fn append(&mut self, chunk: Bytes) -> Result<(), FetchFailure> {
         self.send(BodyCommand::Chunk(chunk)).await
     }
 
     /// Waits until the task has ended on its own.
-    pub(crate) async fn ended(&self) -> TaskEnded {
-        match self {
-            Self::Buffered(_) => std::future::pending().await,
-            Self::Running(running) => running.commands.closed().await,
+    pub(crate) async fn ended(&self) {
+        match &self.task {
+            None => std::future::pending().await,
+            Some(task) => task.commands.closed().await,
         }
-        TaskEnded
     }
 
     /// Publishes the body, which has arrived as a whole, if it is acceptable and the expected one.
@@ -129,44 +128,28 @@ impl BodyWriter {
     /// the disk fails.
     pub(crate) async fn abandon(self, policy: PartPolicy) -> Result<(), DownloadError> {
         // Nothing was written, so there is nothing to remove either.
-        if matches!(&self, Self::Buffered(buffered) if buffered.commands.is_empty()) {
+        if self.task.is_none() && self.buffered.is_empty() {
             return Ok(());
         }
         self.end(BodyCommand::Abandon(policy)).await.map(|_| ())
     }
 
     async fn end(mut self, command: BodyCommand) -> Result<Option<TransferOutcome>, DownloadError> {
+        let task = self.task.take().unwrap_or_else(|| self.start());
         // If the task has ended already, waiting for it returns the reason.
-        drop(self.start().commands.send(command).await);
-        match self {
-            Self::Running(running) => running.wait().await,
-            Self::Buffered(_) => unreachable!("the task was just started"),
-        }
+        drop(task.commands.send(command).await);
+        task.wait().await
     }
 
-    async fn send(&mut self, command: BodyCommand) -> Result<(), TaskEnded> {
-        if let Self::Buffered(buffered) = self
-            && buffered.has_room(&command)
-        {
-            buffered.commands.push(command);
+    async fn send(&mut self, command: BodyCommand) -> Result<(), FetchFailure> {
+        if self.task.is_none() && self.has_room(&command) {
+            self.buffered.push(command);
             return Ok(());
         }
-        self.start().commands.send(command).await.map_err(|_| TaskEnded)
+        let task = self.task.take().unwrap_or_else(|| self.start());
+        self.task.insert(task).commands.send(command).await.map_err(|_| closed_early())
     }
 
-    /// Starts the task, if it has not started, with the buffered commands.
-    fn start(&mut self) -> &mut WriterTask {
-        if let Self::Buffered(buffered) = self {
-            *self = Self::Running(buffered.start());
-        }
-        match self {
-            Self::Running(running) => running,
-            Self::Buffered(_) => unreachable!("the task was just started"),
-        }
-    }
-}
-
-impl BufferedBody {
     /// Reserves memory for one more command. Returns whether there was room.
     fn has_room(&mut self, command: &BodyCommand) -> bool {
         let bytes = match command {
@@ -176,31 +159,38 @@ impl BufferedBody {
         self.reserved.bytes() + bytes <= BUFFERED_BYTES_MAX && self.reserved.grow(bytes, &self.spools.memory)
     }
 
+    /// Starts the task with the buffered commands.
     fn start(&mut self) -> WriterTask {
         // With room for all buffered commands, since nothing may wait here.
-        let (commands, receiver) = mpsc::channel(self.commands.len() + CHUNKS_MAX);
-        for command in self.commands.drain(..) {
+        let (commands, receiver) = mpsc::channel(self.buffered.len() + CHUNKS_MAX);
+        for command in self.buffered.drain(..) {
             commands
                 .try_send(command)
                 .unwrap_or_else(|_| unreachable!("the channel has room for all of them"));
         }
         let (spools, name) = (self.spools.clone(), self.name.clone());
         let reserved = std::mem::take(&mut self.reserved);
-        let task = tokio::task::spawn_blocking(move || {
+        let handle = tokio::task::spawn_blocking(move || {
             let settled = write_body(Spool::open(spools, &name)?, receiver);
             // The chunks are on the disk now.
             drop(reserved);
             settled
         });
-        WriterTask { commands, task }
+        WriterTask { commands, handle }
     }
 }
 
 impl WriterTask {
     async fn wait(self) -> Result<Option<TransferOutcome>, DownloadError> {
         drop(self.commands);
-        publish::wait_for(self.task).await
+        publish::wait_for(self.handle).await
     }
+}
+
+/// Returns the failure of a body whose task has ended, because the body is not acceptable or the disk failed.
+/// [`BodyWriter::abandon`] returns the reason.
+pub(crate) fn closed_early() -> FetchFailure {
+    FetchFailure::restart(Reason::Internal, "the spool closed early")
 }
 
 /// Writes one body. Blocks. After a disk failure nothing is left that could be taken for a part.
@@ -210,36 +200,34 @@ fn write_body(
 ) -> Result<Option<Settled>, DownloadError> {
     let body = match commands.blocking_recv() {
         Some(BodyCommand::Begin(body)) => body,
-        Some(BodyCommand::Abandon(policy)) => return Ok(publish::abandon(spool, policy).map(|()| None)?),
+        Some(BodyCommand::Abandon(policy)) => return publish::abandon(spool, policy),
         // The download was dropped before its response came: an older part stays.
         Some(BodyCommand::Chunk(_) | BodyCommand::Publish(_)) | None => {
-            return Ok(publish::abandon(spool, PartPolicy::Keep).map(|()| None)?);
+            return publish::abandon(spool, PartPolicy::Keep);
         }
     };
-    let info = body.info().clone();
+    let info = body.plan.info().clone();
     let mut reader = BodyReader::new(&mut commands, body.length_check());
     let received = body.receive(&mut reader, &mut spool);
-    let warning = reader.length_warning();
-    let failure = match (received, reader.into_end()) {
-        (Ok(()), Some(BodyEnd::Whole(expected))) => {
-            if let Some(warning) = warning {
+    let BodyReader { length, end, .. } = reader;
+    let failure = match (received, end) {
+        (Ok(Ok(())), Some(BodyEnd::Whole(expected))) => {
+            if let Some(warning) = length.warning() {
                 tracing::warn!("{warning}");
             }
             return publish::publish(spool, info, &expected).map(Some);
         }
-        (Err(ReceiveError::Input(_)), Some(BodyEnd::Abandoned(policy))) => {
-            return Ok(publish::abandon(spool, policy).map(|()| None)?);
+        (Ok(Err(_)), Some(BodyEnd::Abandoned(policy))) => {
+            return publish::abandon(spool, policy);
         }
-        (Err(ReceiveError::Storage(error)), _) => {
+        (Err(DownloadError::Storage(error)), _) => {
             if let Err(second) = spool.discard() {
                 tracing::warn!(error = %second, "failed to remove a broken download");
             }
             return Err(error.into());
         }
-        (Err(ReceiveError::Input(_)), Some(BodyEnd::Failed(failure)))
-        | (Err(ReceiveError::Refused(failure)), _) => failure,
-        (Ok(()) | Err(ReceiveError::Input(_)), Some(BodyEnd::Whole(_)) | None)
-        | (Ok(()), Some(BodyEnd::Abandoned(_) | BodyEnd::Failed(_))) => {
+        (Ok(Err(_)), Some(BodyEnd::Failed(failure))) | (Err(DownloadError::Failure(failure)), _) => failure,
+        (Ok(_), Some(BodyEnd::Whole(_) | BodyEnd::Abandoned(_) | BodyEnd::Failed(_)) | None) => {
             unreachable!("a body is read to its end exactly if the download says that it is whole")
         }
     };

@@ -1,8 +1,12 @@
 //! The checksums that a source list gives for a text.
 
-use flow::{blobs::BlobError, failure::Reason, payload::Listed};
+use flow::{
+    blobs::{BlobError, Digest},
+    failure::Reason,
+    payload::Listed,
+};
 
-use crate::{digest::BodyDigest, failure::FetchFailure, transfer::spool::Spool};
+use crate::{failure::FetchFailure, transfer::spool::Spool};
 
 /// The listed checksums of a text, in hex digits. If both are listed, both must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +40,7 @@ impl Checksums {
     pub(crate) fn compare(
         &self,
         spool: &mut Spool,
-        digest: BodyDigest,
+        digest: Digest,
     ) -> Result<Option<ChecksumMismatch>, BlobError> {
         let mut checksums = Vec::new();
         if let Some(listed) = &self.blake3 {

@@ -3,10 +3,7 @@
 //! Chunks are handed on as they arrive, under three deadlines: one for each wait, one for the rate, one for
 //! the whole request. Nothing is published before the body is whole.
 
-use std::{
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::{sync::OnceLock, time::Instant};
 
 use bytes::Bytes;
 use flow::{blobs::BlobName, clock::Clock, counters::Counters, failure::Reason, payload::Stored};
@@ -25,7 +22,7 @@ use crate::{
     response::head::{EndOf, PartialBody, ResponseHead},
     transfer::{
         body::IncomingBody,
-        body_writer::{BodyWriter, TaskEnded},
+        body_writer::{BodyWriter, closed_early},
         min_rate::{MinRate, TooSlow},
         publish::{Expectation, PartPolicy, TransferOutcome},
         rate_limit::RateLimit,
@@ -46,32 +43,6 @@ pub(crate) struct Download<'a> {
     pub(crate) is_first_attempt: bool,
     /// The time at which the request ended, with or without a complete response. The download sets it once.
     pub(crate) ended: &'a OnceLock<Instant>,
-}
-
-/// The result of a request whose body has not been published yet.
-enum Received {
-    Whole,
-    Redirect(Url),
-    Unchanged,
-}
-
-/// The reason that a body did not arrive.
-enum Interrupted {
-    Failed(FetchFailure),
-    /// The writer's task has ended, and knows the reason.
-    TaskEnded,
-}
-
-impl From<FetchFailure> for Interrupted {
-    fn from(failure: FetchFailure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<TaskEnded> for Interrupted {
-    fn from(TaskEnded: TaskEnded) -> Self {
-        Self::TaskEnded
-    }
 }
 
 impl Download<'_> {
@@ -96,44 +67,40 @@ impl Download<'_> {
         let received = tokio::time::timeout(self.config.max_time, receiving).await;
         // The pause of the host counts from here, not from the end of the writing.
         self.ended.get_or_init(Instant::now);
-        let interrupted = match received {
-            Ok(Ok(Received::Whole)) => return writer.publish(expected).await,
-            Ok(Ok(Received::Redirect(to))) => {
-                // A part of an earlier attempt may have come from the target of this redirect.
-                writer.abandon(PartPolicy::Keep).await?;
-                return Ok(TransferOutcome::Redirect(to));
+        let failure = match received {
+            Ok(Ok(None)) => return writer.publish(expected).await,
+            Ok(Ok(Some((outcome, policy)))) => {
+                writer.abandon(policy).await?;
+                return Ok(outcome);
             }
-            Ok(Ok(Received::Unchanged)) => {
-                writer.abandon(PartPolicy::Discard).await?;
-                return Ok(TransferOutcome::Unchanged);
-            }
-            Ok(Err(interrupted)) => interrupted,
-            Err(_) => Interrupted::Failed(timeout(url, "not complete", self.config.max_time)),
-        };
-        let failure = match interrupted {
-            Interrupted::Failed(failure) => failure,
-            Interrupted::TaskEnded => FetchFailure::restart(Reason::Internal, "the spool closed early"),
+            Ok(Err(failure)) => failure,
+            Err(_) => client_error::timeout(url, "not complete", self.config.max_time),
         };
         // A failure that the task found in the bytes before takes precedence.
         writer.abandon(PartPolicy::after(&failure)).await?;
         Err(failure.into())
     }
 
+    /// Requests the text and forwards its body. Returns `None` if the body is whole. Otherwise there was none:
+    /// returns the outcome, and what happens to a part of an earlier attempt.
     async fn receive(
         &self,
         url: &Url,
         part: Option<PartialBody>,
         stored: Option<&Stored>,
         writer: &mut BodyWriter,
-    ) -> Result<Received, Interrupted> {
+    ) -> Result<Option<(TransferOutcome, PartPolicy)>, FetchFailure> {
         let response = match self.requester.send(url, part.as_ref(), stored).await? {
             RequestOutcome::Response(response) => response,
-            RequestOutcome::Redirect(to) => return Ok(Received::Redirect(to)),
+            RequestOutcome::Redirect(to) => {
+                // The part may have come from the target of this redirect.
+                return Ok(Some((TransferOutcome::Redirect(to), PartPolicy::Keep)));
+            }
         };
         let ReceivedResponse { response, url, requested } = response;
         let head = ResponseHead::new(&url, &response);
         if head.is_unchanged(requested) {
-            return Ok(Received::Unchanged);
+            return Ok(Some((TransferOutcome::Unchanged, PartPolicy::Discard)));
         }
         let bytes_max = self.config.body_bytes_max;
         let plan = head.plan_body(part.as_ref(), requested, bytes_max, self.clock.now_ms())?;
@@ -142,11 +109,10 @@ impl Download<'_> {
         writer.begin(IncomingBody { label, plan, bytes_max }).await?;
         match self.forward_chunks(response, &url, writer).await {
             // The coding determines where the body ends, and its checksum shows that the body is complete.
-            Err(Interrupted::Failed(failure))
-                if end_of == EndOf::Coding && failure.failure.reason == Reason::Truncated => {}
+            Err(failure) if end_of == EndOf::Coding && failure.failure.reason == Reason::Truncated => {}
             forwarded => forwarded?,
         }
-        Ok(Received::Whole)
+        Ok(None)
     }
 
     async fn forward_chunks(
@@ -154,13 +120,13 @@ impl Download<'_> {
         mut response: Response,
         url: &Url,
         writer: &mut BodyWriter,
-    ) -> Result<(), Interrupted> {
+    ) -> Result<(), FetchFailure> {
         let mut min_rate = MinRate::new(self.config.rate_min, self.config.rate_time);
         loop {
             let chunk = tokio::select! {
                 chunk = self.next_chunk(&mut response, url, &mut min_rate) => chunk?,
                 // A refused body ends the download at once, even if the server is silent.
-                TaskEnded = writer.ended() => return Err(Interrupted::TaskEnded),
+                () = writer.ended() => return Err(closed_early()),
             };
             let Some(chunk) = chunk else { return Ok(()) };
             self.counters.bytes.add(chunk.len() as u64);
@@ -184,7 +150,7 @@ impl Download<'_> {
         match min_rate.wait(next, length).await.map_err(|slow| too_slow(url, slow))? {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => Err(client_error::broken_body(url, &error)),
-            Err(_) => Err(timeout(url, "no data received", self.config.idle_timeout)),
+            Err(_) => Err(client_error::timeout(url, "no data received", self.config.idle_timeout)),
         }
     }
 }
@@ -192,9 +158,4 @@ impl Download<'_> {
 fn too_slow(url: &Url, TooSlow { bytes, window }: TooSlow) -> FetchFailure {
     let url = strip_credentials(url);
     FetchFailure::transient(Reason::Timeout, format!("{url}: too slow: {bytes} bytes in {window:?}"))
-}
-
-fn timeout(url: &Url, what: &str, after: Duration) -> FetchFailure {
-    let message = format!("{}: {what} within {after:?}", strip_credentials(url));
-    FetchFailure::transient(Reason::Timeout, message)
 }

@@ -1,9 +1,10 @@
-//! Copies a local text into the spool: `file:` URLs of the user's own lists. Blocks.
+//! Copies a local text into the spool: `file:` URLs of the user's own lists.
 
 use std::{
     fs::File,
     io::{self, BufReader, Read},
     path::PathBuf,
+    sync::Arc,
 };
 
 use flow::{
@@ -19,8 +20,8 @@ use crate::{
     failure::{DownloadError, FetchFailure, Retry},
     response::head::{BodyInfo, BodyPlan},
     transfer::{
-        body::{IncomingBody, ReceiveError},
-        publish::{self, Expectation, Settled},
+        body::IncomingBody,
+        publish::{self, Expectation, Settled, TransferOutcome},
         spool::{Spool, SpoolStore},
     },
 };
@@ -37,12 +38,19 @@ pub(crate) struct FileCopy {
 }
 
 impl FileCopy {
-    /// Copies the file, and begins to publish it if it is the expected text and not the stored version. A
-    /// file must be regular, a text, not empty, and within the size limit, like a download.
+    /// Copies the file, and publishes it if it is the expected text and not the stored version. A file must be
+    /// regular, a text, not empty, and within the size limit, like a download.
     ///
     /// # Errors
     /// Returns the failure if the file is not acceptable, and an error of the store if a disk fails.
-    pub(crate) fn run(self, counters: &Counters) -> Result<Settled, DownloadError> {
+    pub(crate) async fn run(self, counters: Arc<Counters>) -> Result<TransferOutcome, DownloadError> {
+        let task = tokio::task::spawn_blocking(move || self.copy(&counters).map(Some));
+        let outcome = publish::wait_for(task).await?;
+        Ok(outcome.expect("a copied file is published or fails"))
+    }
+
+    /// Copies the file, and begins to publish it. Blocks.
+    fn copy(self, counters: &Counters) -> Result<Settled, DownloadError> {
         let (path, file) = open(&self.url)?;
         let mut spool = Spool::open(self.spools, &self.name)?;
         let info = BodyInfo {
@@ -58,16 +66,15 @@ impl FileCopy {
         let label = format!("'{}'", path.display());
         let body = IncomingBody { label, plan, bytes_max: self.bytes_max };
         let input = BufReader::with_capacity(BUFFER_BYTES, CountedFile { file, counters });
-        if let Err(error) = body.receive(input, &mut spool) {
-            spool.discard()?;
-            return Err(match error {
-                ReceiveError::Input(error) => BlobError::at(&path, error).into(),
-                // No host is involved, and the file is the same at the next attempt.
-                ReceiveError::Refused(failure) => FetchFailure { retry: Retry::Never, ..failure }.into(),
-                ReceiveError::Storage(error) => error.into(),
-            });
-        }
-        publish::publish(spool, info, &self.expected)
+        let error = match body.receive(input, &mut spool) {
+            Ok(Ok(())) => return publish::publish(spool, info, &self.expected),
+            Ok(Err(error)) => BlobError::at(&path, error).into(),
+            // No host is involved, and the file is the same at the next attempt.
+            Err(DownloadError::Failure(failure)) => FetchFailure { retry: Retry::Never, ..failure }.into(),
+            Err(error @ DownloadError::Storage(_)) => error,
+        };
+        spool.discard()?;
+        Err(error)
     }
 }
 

@@ -3,14 +3,13 @@
 use std::{io, path::Path, sync::Arc};
 
 use flow::{
-    blobs::{BlobError, Publishing},
+    blobs::{BlobError, Digest, Publishing},
     document::DocumentId,
 };
 use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::{
-    digest::BodyDigest,
     failure::{DownloadError, FetchFailure, Retry},
     politeness::soft_ban::{SoftBanDetector, SoftBanSign},
     response::head::BodyInfo,
@@ -21,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum TransferOutcome {
     /// The body is whole, and durable in the spool.
-    Published(BodyInfo, BodyDigest),
+    Published(BodyInfo, Digest),
     /// The text is the stored version. Nothing was published.
     Unchanged,
     /// The text is at another URL. Nothing was published.
@@ -114,15 +113,16 @@ pub(crate) fn publish(
     Ok(Settled { outcome: TransferOutcome::Published(info, digest), publishing })
 }
 
-/// Abandons a body. Blocks.
+/// Abandons a body, so that nothing is settled. Blocks.
 ///
 /// # Errors
-/// Returns an error if the disk fails.
-pub(crate) fn abandon(spool: Spool, policy: PartPolicy) -> Result<(), BlobError> {
+/// Returns an error of the store if the disk fails.
+pub(crate) fn abandon(spool: Spool, policy: PartPolicy) -> Result<Option<Settled>, DownloadError> {
     match policy {
-        PartPolicy::Keep => spool.suspend(),
-        PartPolicy::Discard => spool.discard(),
+        PartPolicy::Keep => spool.suspend()?,
+        PartPolicy::Discard => spool.discard()?,
     }
+    Ok(None)
 }
 
 /// Waits for the blocking task of a transfer, then until what it publishes is durable. Returns `None` if the

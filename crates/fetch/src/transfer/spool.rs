@@ -11,7 +11,7 @@
 //! 3. Only a part that can be resumed is kept. A body without a strong validator leaves nothing.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, BufRead, BufReader, ErrorKind, Seek, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -19,14 +19,13 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
-    safe_file,
+    blobs::{BlobError, BlobName, BlobStore, Change, Digest, Kept, Publishing, StagedBlob},
+    safe_file, temporary,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    digest::BodyDigest,
     free_space::{CHECK_EVERY_BYTES, FreeSpaceMin},
     response::{
         head::{BodyInfo, PartialBody},
@@ -157,19 +156,12 @@ impl Spool {
         let total = self.note.as_ref().and_then(|note| note.info.total).unwrap_or(self.bytes);
         self.spools.min_free.check(&self.staged, total.saturating_sub(self.bytes))?;
         let at = |error| BlobError::at(&self.staged.path, error);
-        self.staged.file.rewind().map_err(at)?;
         self.hasher.reset();
-        let mut reader = BufReader::with_capacity(HASH_BUFFER_BYTES, &self.staged.file);
-        loop {
-            let window = reader.fill_buf().map_err(at)?;
-            if window.is_empty() {
-                break;
-            }
+        read_windows(&self.staged.file, |window| {
             self.hasher.update(window);
             read(window);
-            let bytes = window.len();
-            reader.consume(bytes);
-        }
+        })
+        .map_err(at)?;
         if self.hasher.count() == self.bytes {
             Ok(())
         } else {
@@ -216,26 +208,17 @@ impl Spool {
     }
 
     /// Returns the length and hash of the body.
-    pub(crate) fn digest(&self) -> BodyDigest {
-        BodyDigest { bytes: self.bytes, blake3: self.hasher.finalize() }
+    pub(crate) fn digest(&self) -> Digest {
+        Digest { bytes: self.bytes, blake3: self.hasher.finalize() }
     }
 
     /// Returns the SHA-256 of the body in hex digits. Reads it again: few lists give one, so it is not
     /// computed while the bytes arrive.
     pub(crate) fn sha256(&mut self) -> Result<String, BlobError> {
-        let at = |error| BlobError::at(&self.staged.path, error);
-        self.staged.file.rewind().map_err(at)?;
-        let mut reader = BufReader::with_capacity(HASH_BUFFER_BYTES, &self.staged.file);
         let mut hasher = Sha256::new();
-        loop {
-            let window = reader.fill_buf().map_err(at)?;
-            if window.is_empty() {
-                return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-            }
-            hasher.update(window);
-            let read = window.len();
-            reader.consume(read);
-        }
+        read_windows(&self.staged.file, |window| hasher.update(window))
+            .map_err(|error| BlobError::at(&self.staged.path, error))?;
+        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Begins to publish the whole body.
@@ -259,7 +242,8 @@ impl Spool {
 
     fn remove_note(&mut self) -> Result<(), BlobError> {
         if self.note_state != NoteState::Absent {
-            remove(&note_path(&self.staged.path))?;
+            let path = note_path(&self.staged.path);
+            safe_file::remove(&path).map_err(|error| BlobError::at(&path, error))?;
             self.note_state = NoteState::Absent;
         }
         Ok(())
@@ -269,7 +253,10 @@ impl Spool {
     fn write_note(&mut self) {
         let Some(note) = self.note.as_ref().filter(|_| self.note_state != NoteState::Yes) else { return };
         let path = note_path(&self.staged.path);
-        match write_note(note, &path) {
+        let written = serde_json::to_vec(note)
+            .map_err(io::Error::from)
+            .and_then(|bytes| temporary::replace(&path, &path.with_extension("json.tmp"), &bytes));
+        match written {
             Ok(()) => self.note_state = NoteState::Yes,
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "failed to write a note: this download cannot be resumed");
@@ -285,20 +272,19 @@ fn note_path(staged: &Path) -> PathBuf {
     path.into()
 }
 
-fn write_note(note: &PartNote, path: &Path) -> io::Result<()> {
-    let temporary = path.with_extension("json.tmp");
-    let bytes = serde_json::to_vec(note)?;
-    let written = safe_file::create(&temporary).and_then(|mut file| {
-        // Locked until the file is renamed, so that no sweep removes it.
-        file.try_lock()?;
-        file.write_all(&bytes)?;
-        fs::rename(&temporary, path)
-    });
-    if let Err(error) = written {
-        remove(&temporary).map_err(io::Error::other)?;
-        return Err(error);
+/// Reads a file from its start to its end, and passes its bytes to `take`.
+fn read_windows(mut file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    file.rewind()?;
+    let mut reader = BufReader::with_capacity(HASH_BUFFER_BYTES, file);
+    loop {
+        let window = reader.fill_buf()?;
+        if window.is_empty() {
+            return Ok(());
+        }
+        take(window);
+        let bytes = window.len();
+        reader.consume(bytes);
     }
-    Ok(())
 }
 
 /// Reads the note, and returns the state of its file.
@@ -312,13 +298,6 @@ fn read_note(path: &Path) -> (Option<PartNote>, NoteState) {
     match bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         Some(note) => (Some(note), NoteState::Yes),
         None => (None, NoteState::No),
-    }
-}
-
-fn remove(path: &Path) -> Result<(), BlobError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(BlobError::at(path, error)),
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -381,7 +360,7 @@ mod tests {
         spool.reread(|_| ()).unwrap();
         spool.append(b"end").unwrap();
         let whole = [vec![b'x'; 1 << 20], b"end".to_vec()].concat();
-        assert_eq!(spool.digest(), BodyDigest { bytes: whole.len() as u64, blake3: blake3::hash(&whole) });
+        assert_eq!(spool.digest(), Digest { bytes: whole.len() as u64, blake3: blake3::hash(&whole) });
     }
 
     #[test]

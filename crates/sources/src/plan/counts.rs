@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use fetch::{candidate::Candidate, credentials::strip_credentials};
+use fetch::{candidate, credentials::strip_credentials};
 use flow::{
     blobs::{BlobKind, BlobName},
     byte_size::ByteSize,
@@ -73,15 +73,15 @@ impl<'s> PlanCounts<'s> {
         // A refresh asks for stored texts again, with a conditional request.
         let is_asked = !is_stored || self.refresh == Refresh::Yes;
         let listed = entry.urls.first().map(String::as_str).unwrap_or_default();
-        let candidate = Candidate::parse(listed, &self.config.fetch.mirrors).ok();
-        let host = candidate.as_ref().and_then(Candidate::group);
+        let url = candidate::parse(listed, &self.config.fetch.mirrors).ok();
+        let host = url.as_ref().and_then(candidate::group_of_url);
         if is_asked {
             self.count_mirror(listed);
         }
-        let robots = match (&candidate, &host) {
-            (Some(candidate), Some(_)) if is_asked => {
+        let robots = match (&url, &host) {
+            (Some(url), Some(_)) if is_asked => {
                 // Credentials of a list must not reach a request or a message of the check.
-                Some((self.robots)(strip_credentials(&candidate.url).as_str()))
+                Some((self.robots)(strip_credentials(url).as_str()))
             }
             _ => None,
         };
