@@ -93,10 +93,12 @@ impl ProxyChoice {
 
     /// Returns the proxy for a client that is used only for URLs that have one. `None` if the client reads
     /// the environment itself.
-    pub(crate) fn of_client(&self) -> Option<reqwest::Result<reqwest::Proxy>> {
+    pub(crate) fn of_client(&self) -> reqwest::Result<Option<reqwest::Proxy>> {
         match self {
-            Self::Environment | Self::Off => None,
-            Self::At(proxy) => Some(reqwest::Proxy::all(proxy.as_str()).map_err(reqwest::Error::without_url)),
+            Self::Environment | Self::Off => Ok(None),
+            Self::At(proxy) => {
+                reqwest::Proxy::all(proxy.as_str()).map(Some).map_err(reqwest::Error::without_url)
+            }
         }
     }
 }

@@ -242,13 +242,10 @@ impl RobotsCache {
 
     /// Requests robots.txt and returns its text, empty if nothing is forbidden.
     async fn ask(&self, url: &Url, requester: &Requester) -> Result<String, FetchFailure> {
-        let mut at = strip_credentials(url);
+        let mut at = url.clone();
         at.set_path("/robots.txt");
         at.set_query(None);
         at.set_fragment(None);
-        if at.origin() == url.origin() {
-            at = crate::credentials::copy_credentials(url, at);
-        }
         // One deadline for all redirects together.
         tokio::time::timeout(self.deadline, self.follow(at.clone(), requester)).await.unwrap_or_else(|_| {
             Err(FetchFailure::transient(Reason::Timeout, unknown(&at, "no robots.txt in time")))

@@ -71,10 +71,10 @@ pub(crate) struct ClientPair {
 
 impl ClientPair {
     /// Builds both clients from the settings of `builder`.
-    fn new(builder: impl Fn() -> Result<ClientBuilder, FetchError>) -> Result<Self, FetchError> {
+    fn new(builder: impl Fn() -> ClientBuilder) -> Result<Self, FetchError> {
         let kept =
-            builder()?.pool_idle_timeout(IDLE_CONNECTION_KEPT).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
-        let fresh = builder()?.pool_max_idle_per_host(0);
+            builder().pool_idle_timeout(IDLE_CONNECTION_KEPT).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+        let fresh = builder().pool_max_idle_per_host(0);
         let build = |builder: ClientBuilder| builder.build().map_err(FetchError::Client);
         Ok(Self { kept: build(kept)?, fresh: build(fresh)? })
     }
@@ -130,15 +130,13 @@ impl Clients {
         let tls = tls(config)?;
         let base = || builder(config).tls_backend_preconfigured(tls.clone());
         let family = config.family;
-        let proxied = || match config.proxy.of_client() {
-            Some(proxy) => proxy.map(|proxy| base().proxy(proxy)).map_err(FetchError::Client),
-            None => Ok(base()),
-        };
+        let proxy = config.proxy.of_client().map_err(FetchError::Client)?;
+        let proxied = || proxy.iter().cloned().fold(base(), ClientBuilder::proxy);
         Ok(Self {
-            guarded: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(Resolver::Guarded(family))))?,
-            open: ClientPair::new(|| Ok(base().no_proxy().dns_resolver(Resolver::Open(family))))?,
+            guarded: ClientPair::new(|| base().no_proxy().dns_resolver(Resolver::Guarded(family)))?,
+            open: ClientPair::new(|| base().no_proxy().dns_resolver(Resolver::Open(family)))?,
             // This resolver gets the name of the proxy, which may have a private address.
-            proxied: ClientPair::new(|| Ok(proxied()?.dns_resolver(Resolver::Open(family))))?,
+            proxied: ClientPair::new(|| proxied().dns_resolver(Resolver::Open(family)))?,
             proxies: config.proxy.matcher(),
             allow_hosts: config.allow_hosts.clone(),
             family,

@@ -15,14 +15,6 @@ pub(crate) struct Checksums {
     sha256: Option<String>,
 }
 
-/// A checksum that differs from the listed one.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ChecksumMismatch {
-    algorithm: &'static str,
-    listed: String,
-    actual: String,
-}
-
 impl Checksums {
     pub(crate) fn of(listed: &Listed) -> Self {
         Self { blake3: listed.blake3.clone(), sha256: listed.sha256.clone() }
@@ -33,7 +25,8 @@ impl Checksums {
         self.blake3.is_some() || self.sha256.is_some()
     }
 
-    /// Returns the first checksum that does not match. Reads the body again if a SHA-256 is listed.
+    /// Returns the failure of the text at `url` if a checksum does not match. Reads the body again if a SHA-256
+    /// is listed.
     ///
     /// # Errors
     /// Returns an error if the body cannot be read.
@@ -41,7 +34,8 @@ impl Checksums {
         &self,
         spool: &mut Spool,
         digest: Digest,
-    ) -> Result<Option<ChecksumMismatch>, BlobError> {
+        url: &str,
+    ) -> Result<Option<FetchFailure>, BlobError> {
         let mut checksums = Vec::new();
         if let Some(listed) = &self.blake3 {
             checksums.push(("BLAKE3", listed, digest.blake3.to_hex().to_string()));
@@ -51,19 +45,10 @@ impl Checksums {
         }
         let mismatch =
             checksums.into_iter().find(|(_, listed, actual)| !actual.eq_ignore_ascii_case(listed.trim()));
-        Ok(mismatch.map(|(algorithm, listed, actual)| ChecksumMismatch {
-            algorithm,
-            listed: listed.clone(),
-            actual,
+        Ok(mismatch.map(|(algorithm, listed, actual)| {
+            let message =
+                format!("{url}: the {algorithm} of the text is {actual}, but the list says {listed}");
+            FetchFailure::permanent(Reason::NotText, message)
         }))
-    }
-}
-
-impl ChecksumMismatch {
-    /// Returns the failure of a candidate whose text is not the listed one.
-    pub(crate) fn into_failure(self, url: &str) -> FetchFailure {
-        let Self { algorithm, listed, actual } = self;
-        let message = format!("{url}: the {algorithm} of the text is {actual}, but the list says {listed}");
-        FetchFailure::permanent(Reason::NotText, message)
     }
 }

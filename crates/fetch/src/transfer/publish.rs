@@ -88,7 +88,7 @@ pub(crate) fn publish(
     expected: &Expectation,
 ) -> Result<Settled, DownloadError> {
     let digest = spool.digest();
-    let mismatch = expected.checksums.compare(&mut spool, digest)?;
+    let mismatch = expected.checksums.compare(&mut spool, digest, &info.url)?;
     let stored = expected.stored.as_deref();
     let is_stored = stored.is_some_and(|stored| digest.blake3.to_hex().eq_ignore_ascii_case(stored));
     if let Some(SoftBanCheck { detector, host, document }) = &expected.soft_ban {
@@ -103,7 +103,7 @@ pub(crate) fn publish(
     }
     if let Some(mismatch) = mismatch {
         spool.discard()?;
-        return Err(mismatch.into_failure(&info.url).into());
+        return Err(mismatch.into());
     }
     if is_stored {
         spool.discard()?;
