@@ -14,7 +14,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use fetch::{candidate::Candidate, config::mirror::Mirror};
+use fetch::{candidate, config::mirror::Mirror};
 use url::Url;
 
 use crate::resolve::{gutenberg, normalize_url::normalize};
@@ -145,8 +145,7 @@ impl GutenbergSites {
 /// Returns whether the main site is contacted for a listed URL, after the rewrites of `--mirror`.
 #[must_use]
 pub fn is_main_site(listed: &str, rewrites: &[Mirror]) -> bool {
-    Candidate::parse(listed, rewrites)
-        .is_ok_and(|candidate| candidate.url.host_str().is_some_and(gutenberg::is_main_host))
+    candidate::parse(listed, rewrites).is_ok_and(|url| url.host_str().is_some_and(gutenberg::is_main_host))
 }
 
 #[cfg(test)]

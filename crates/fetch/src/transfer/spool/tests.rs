@@ -1,0 +1,135 @@
+use flow::{blobs::BlobKind, testing::memory_blobs::MemoryBlobs};
+
+use super::*;
+
+fn spools(boot_id: Option<&str>) -> SpoolStore {
+    let blobs = Arc::new(MemoryBlobs::default());
+    SpoolStore {
+        blobs,
+        boot_id: boot_id.map(str::to_owned),
+        min_free: FreeSpaceMin(0),
+        checked_at: Arc::default(),
+        memory: MemoryBudget::default(),
+    }
+}
+
+fn open(spools: &SpoolStore) -> Spool {
+    Spool::open(spools.clone(), &BlobName::new(BlobKind::Spool, "x".parse().unwrap())).unwrap()
+}
+
+fn info(total: Option<u64>) -> BodyInfo {
+    BodyInfo {
+        url: "http://a/".to_owned(),
+        status: Some(200),
+        total,
+        content_type: None,
+        charset: None,
+        etag: None,
+        last_modified: None,
+    }
+}
+
+fn begin(spool: &mut Spool, total: Option<u64>) {
+    spool.begin(info(total), Some(Validator::Etag("\"1\"".to_owned()))).unwrap();
+}
+
+/// A process that was killed after so many bytes.
+fn killed_after(spools: &SpoolStore, bytes: u64, total: Option<u64>) {
+    let mut spool = open(spools);
+    begin(&mut spool, total);
+    let chunk = vec![b'x'; 1 << 16];
+    for _ in 0..bytes / chunk.len() as u64 {
+        spool.append(&chunk).unwrap();
+    }
+    drop(spool);
+}
+
+#[test]
+fn a_killed_process_leaves_a_part_from_one_mebibyte_on() {
+    let spools = spools(Some("this boot"));
+    killed_after(&spools, NOTE_FROM_BYTES / 2, None);
+    assert_eq!(open(&spools).partial_body(), None);
+    killed_after(&spools, NOTE_FROM_BYTES, None);
+    let mut spool = open(&spools);
+    assert_eq!(spool.partial_body().unwrap().offset, NOTE_FROM_BYTES);
+    spool.reread(|_| ()).unwrap();
+    spool.append(b"end").unwrap();
+    let whole = [vec![b'x'; 1 << 20], b"end".to_vec()].concat();
+    assert_eq!(spool.digest(), Digest { bytes: whole.len() as u64, blake3: blake3::hash(&whole) });
+}
+
+#[test]
+fn a_part_of_another_boot_or_of_none_is_not_resumed() {
+    let blobs = spools(Some("this boot"));
+    killed_after(&blobs, NOTE_FROM_BYTES, None);
+    let on = |boot_id: Option<&str>| SpoolStore { boot_id: boot_id.map(str::to_owned), ..blobs.clone() };
+    assert_eq!(open(&on(Some("another boot"))).partial_body(), None);
+    assert_eq!(open(&on(None)).partial_body(), None);
+    assert!(open(&on(Some("this boot"))).partial_body().is_some());
+    let unknown = spools(None);
+    killed_after(&unknown, NOTE_FROM_BYTES, None);
+    assert_eq!(open(&unknown).partial_body(), None);
+}
+
+#[test]
+fn a_part_that_is_all_there_is_fetched_anew() {
+    let spools = spools(Some("this boot"));
+    killed_after(&spools, NOTE_FROM_BYTES, Some(NOTE_FROM_BYTES));
+    assert_eq!(open(&spools).partial_body(), None);
+    killed_after(&spools, NOTE_FROM_BYTES, Some(NOTE_FROM_BYTES + 1));
+    assert!(open(&spools).partial_body().is_some());
+}
+
+/// Returns whether an error reports a full disk and says what to do.
+fn is_full(error: &BlobError) -> bool {
+    matches!(error, BlobError::DiskFull { source, .. } if source.to_string().contains("--min-free-space"))
+}
+
+#[test]
+fn a_min_free_above_what_is_free_leaves_nothing_new_and_keeps_what_is_there() {
+    let roomy = spools(Some("this boot"));
+    let full = SpoolStore { min_free: FreeSpaceMin(1 << 60), ..roomy.clone() };
+    let name = BlobName::new(BlobKind::Spool, "x".parse().unwrap());
+    let path = open(&roomy).staged.path.clone();
+    fs::remove_file(&path).unwrap();
+    assert!(is_full(&Spool::open(full.clone(), &name).err().unwrap()));
+    assert!(!path.exists());
+    killed_after(&roomy, NOTE_FROM_BYTES, None);
+    assert!(is_full(&Spool::open(full, &name).err().unwrap()));
+    assert_eq!(open(&roomy).partial_body().unwrap().offset, NOTE_FROM_BYTES);
+}
+
+#[test]
+fn the_min_free_holds_for_an_announced_length_and_while_a_body_grows() {
+    let spools = spools(Some("this boot"));
+    let mut spool = open(&spools);
+    let free = crate::free_space::free_bytes(&spool.staged.path).unwrap().unwrap();
+    spool.spools.min_free = FreeSpaceMin(1);
+    assert!(is_full(&spool.begin(info(Some(free.saturating_mul(2))), None).unwrap_err()));
+    spool.begin(info(None), None).unwrap();
+    spool.spools.min_free = FreeSpaceMin(1 << 60);
+    let chunk = vec![b'x'; 1 << 20];
+    let mut appended = 0;
+    let full = loop {
+        match spool.append(&chunk) {
+            Ok(()) => appended += chunk.len() as u64,
+            Err(error) => break error,
+        }
+    };
+    assert!(is_full(&full) && appended + 1_048_576 == CHECK_EVERY_BYTES, "{full} after {appended}");
+}
+
+#[test]
+fn a_note_never_outlives_its_bytes() {
+    let spools = spools(Some("this boot"));
+    let note = note_path(&open(&spools).staged.path);
+    killed_after(&spools, NOTE_FROM_BYTES, None);
+    assert!(note.exists());
+    begin(&mut open(&spools), None);
+    assert!(!note.exists());
+    killed_after(&spools, NOTE_FROM_BYTES, None);
+    open(&spools).publish().unwrap().wait().unwrap();
+    assert!(!note.exists());
+    fs::write(&note, "not a note").unwrap();
+    assert_eq!(open(&spools).partial_body(), None);
+}
