@@ -3,8 +3,7 @@
 //! [`Rule`] and [`RemovedSpan`] are part of the meta, so they are stored formats: a rule may be added, but
 //! never renamed or given another meaning.
 
-use std::{fmt, str::FromStr};
-
+use flow::choices;
 use serde::{Deserialize, Serialize};
 
 /// A rule by which lines are removed.
@@ -46,23 +45,20 @@ pub enum Rule {
     ConverterWarning,
 }
 
-/// The share of the boilerplate that is removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strip {
-    /// Nothing.
-    Off,
-    /// Only what markers enclose: header, small print and licence.
-    Markers,
-    /// All of it: credits, title lines, footers and notices, too.
-    #[default]
-    Full,
+choices! {
+    /// The share of the boilerplate that is removed.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    Strip {
+        /// Nothing.
+        Off = "off",
+        /// Only what markers enclose: header, small print and licence.
+        Markers = "markers",
+        /// All of it: credits, title lines, footers and notices, too.
+        #[default]
+        Full = "full",
+    }
 }
-
-/// The error for a word that names no [`Strip`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("use one of: off, markers, full")]
-pub struct InvalidStrip;
 
 impl Strip {
     /// Returns whether lines are removed by this rule.
@@ -90,26 +86,6 @@ impl Strip {
                 | Rule::ConverterWarning => false,
             },
         }
-    }
-}
-
-impl fmt::Display for Strip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Off => "off",
-            Self::Markers => "markers",
-            Self::Full => "full",
-        })
-    }
-}
-
-impl FromStr for Strip {
-    type Err = InvalidStrip;
-
-    fn from_str(text: &str) -> Result<Self, InvalidStrip> {
-        // Compares with the words of `Display`, so that the two cannot differ.
-        let all = [Self::Off, Self::Markers, Self::Full];
-        all.into_iter().find(|strip| strip.to_string() == text).ok_or(InvalidStrip)
     }
 }
 

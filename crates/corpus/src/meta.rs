@@ -5,10 +5,11 @@
 //! document is stored if its meta exists. The meta is a stored format: a field may be added, but never
 //! renamed or given another meaning.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
+    choices,
     document::DocumentId,
 };
 use serde::{Deserialize, Serialize};
@@ -72,15 +73,17 @@ pub struct RawFacts {
     pub fate: RawFate,
 }
 
-/// The fate of the bytes as received once their text is stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RawFate {
-    /// They are kept in `raw/`, so the text can be made again from them.
-    #[default]
-    Kept,
-    /// They are removed. Only their length and hash are known afterwards.
-    Dropped,
+choices! {
+    /// The fate of the bytes as received once their text is stored.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    RawFate {
+        /// They are kept in `raw/`, so the text can be made again from them.
+        #[default]
+        Kept = "keep",
+        /// They are removed. Only their length and hash are known afterwards.
+        Dropped = "drop",
+    }
 }
 
 impl RawFate {
@@ -88,32 +91,6 @@ impl RawFate {
     #[must_use]
     pub fn is_kept(&self) -> bool {
         *self == Self::Kept
-    }
-}
-
-/// The error for a word that names no [`RawFate`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("use one of: keep, drop")]
-pub struct InvalidRawFate;
-
-impl fmt::Display for RawFate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Kept => "keep",
-            Self::Dropped => "drop",
-        })
-    }
-}
-
-impl FromStr for RawFate {
-    type Err = InvalidRawFate;
-
-    fn from_str(word: &str) -> Result<Self, InvalidRawFate> {
-        match word {
-            "keep" => Ok(Self::Kept),
-            "drop" => Ok(Self::Dropped),
-            _ => Err(InvalidRawFate),
-        }
     }
 }
 

@@ -15,8 +15,8 @@
 //! * [`record`], [`json_line`]: JSON files with a checksum, and JSON that stays in one line;
 //! * [`atomic_file`], [`safe_file`], [`temporary`]: files that are written as a whole, opened without
 //!   following links, and removed after their writer was killed;
-//! * [`clock`], [`durability`], [`byte_size`], [`shell`]: the wall clock, what a write survives, sizes as
-//!   people write them, and quoting of commands.
+//! * [`clock`], [`durability`], [`byte_size`], [`choice`], [`shell`]: the wall clock, what a write survives,
+//!   sizes as people write them, enums that people choose from by name, and quoting of commands.
 //!
 //! With the feature `testing`, `testing` has a queue and a blob store in memory, and a test suite for each
 //! contract.
@@ -79,6 +79,7 @@
 pub mod atomic_file;
 pub mod blobs;
 pub mod byte_size;
+pub mod choice;
 pub mod clock;
 pub mod counters;
 pub mod document;

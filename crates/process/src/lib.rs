@@ -19,7 +19,6 @@
 //! * [`stage`]: the stage that the worker runs;
 //! * [`exec`]: a command of the user in place of the built-in tokenizer.
 
-mod choice;
 pub mod config;
 pub mod counts;
 mod document;

@@ -3,16 +3,14 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use corpus::stats::ProcessorIdentity;
+use flow::choices;
 
-use crate::{
-    choice::choices,
-    tokens::{
-        filter::{Filter, Numbers},
-        preprocess::{Italics, Letters, Quotes},
-        stop_words::StopWords,
-        tokenization::Tokenization,
-        tokenizer::Tokenizer,
-    },
+use crate::tokens::{
+    filter::{Filter, Numbers},
+    preprocess::{Italics, Letters, Quotes},
+    stop_words::StopWords,
+    tokenization::Tokenization,
+    tokenizer::Tokenizer,
 };
 
 /// The options of the built-in processor. By default the words are exactly those of UAX #29 in lower case,
@@ -35,24 +33,26 @@ pub struct Options {
     pub measures: Measures,
 }
 
-choices!(
+choices! {
     /// A switch for the counting of sentences.
     Sentences {
         /// They are not counted.
+        #[default]
         Uncounted = "off",
         /// They are counted, and readability is measured.
         Counted = "on",
     }
-);
-choices!(
+}
+choices! {
     /// The extent of the measures of a text.
     Measures {
         /// Lengths, words, distinct words, hapaxes, longest words.
+        #[default]
         Basic = "basic",
         /// Also sentences and readability, lexical measures, and the language.
         Full = "full",
     }
-);
+}
 
 impl Options {
     /// Returns the filter that the options ask for, or `None` if every token is kept as it is.

@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
+use flow::choices;
+
 use super::stop_words::StopWords;
-use crate::choice::choices;
 
 /// The token that stands for a number with [`Numbers::Mask`].
 pub(crate) const MASK: &str = "<num>";
 
-choices!(
+choices! {
     /// The treatment of numbers: tokens that begin with a digit and consist of digits, `.`, `,` and `'`.
     Numbers {
         /// They stay.
+        #[default]
         Keep = "keep",
         /// They are left out.
         Drop = "drop",
         /// Each becomes `<num>`.
         Mask = "mask",
     }
-);
+}
 
 /// The changes to a token after the tokenizer.
 #[derive(Debug, Default)]

@@ -2,35 +2,38 @@
 
 use std::borrow::Cow;
 
-use crate::choice::choices;
+use flow::choices;
 
-choices!(
+choices! {
     /// The treatment of the underscores around `_italics_` in plain text.
     Italics {
         /// They stay, and are part of the word by UAX #29.
+        #[default]
         Kept = "keep",
         /// An underscore that is not between two letters or digits is removed.
         Stripped = "strip",
     }
-);
-choices!(
+}
+choices! {
     /// The treatment of typographic quotation marks.
     Quotes {
         /// They stay.
+        #[default]
         Kept = "keep",
         /// `‘ ’ ‚ ‛ ′` become `'`, and `“ ” „ ‟ ″` become `"`.
         Folded = "fold",
     }
-);
-choices!(
+}
+choices! {
     /// The treatment of non-ASCII characters.
     Letters {
         /// They stay.
+        #[default]
         All = "all",
         /// They are removed before the text is split: `café` becomes `caf`.
         Ascii = "ascii",
     }
-);
+}
 
 /// Returns the text that the tokenizer receives.
 pub(super) fn preprocess(text: &str, italics: Italics, quotes: Quotes, letters: Letters) -> Cow<'_, str> {

@@ -11,11 +11,11 @@ mod spgc;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use flow::choices;
 use regex::Regex;
 use uax29::TokenSink;
 
 use self::hugging_face::HuggingFace;
-use crate::choice::choices;
 
 /// The definition of a token. Written `uax29`, `whitespace`, `spgc`, `regex:PATTERN` or `hf:PATH`.
 #[derive(Debug, Clone, Default)]
@@ -35,51 +35,21 @@ pub enum Tokenizer {
     HuggingFace(Arc<HuggingFace>),
 }
 
-choices!(
+choices! {
     /// The treatment of upper case.
     Case {
         /// It becomes lower case, by the rules of Unicode for whole words.
+        #[default]
         Lower = "lower",
         /// It stays.
         Kept = "keep",
     }
-);
-
-/// An error in the name of a tokenizer.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InvalidTokenizer {
-    /// There is no tokenizer of this name.
-    #[error(
-        "unknown tokenizer '{0}': use uax29, whitespace, spgc, regex:PATTERN such as regex:[a-z]+, or hf:PATH with a \
-         tokenizer.json"
-    )]
-    Unknown(String),
-    /// The pattern is invalid.
-    #[error("invalid pattern: {0}")]
-    Pattern(#[from] regex::Error),
-    /// juggle was built without the feature `hf`.
-    #[error(
-        "this program was built without Hugging Face tokenizers. To build it with them: cargo build \
-         --release --locked -p juggle --features hf"
-    )]
-    NotBuiltIn,
-    /// The file cannot be read.
-    #[error("failed to read '{path}': {cause}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// The error of the system.
-        cause: String,
-    },
-    /// The file is not a tokenizer.
-    #[error("'{path}' is not a tokenizer.json of Hugging Face: {cause}")]
-    NotHuggingFace {
-        /// The file.
-        path: String,
-        /// The error of the library.
-        cause: String,
-    },
 }
+
+/// An error in the name of a tokenizer, as a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidTokenizer(String);
 
 impl Tokenizer {
     /// Passes the tokens of a text to `sink`, in order.
@@ -118,12 +88,15 @@ impl FromStr for Tokenizer {
             "uax29" => Ok(Self::Uax29),
             "whitespace" => Ok(Self::Whitespace),
             "spgc" => Ok(Self::Spgc),
-            _ => match text.strip_prefix("regex:") {
-                Some(pattern) => Ok(Self::Regex(Regex::new(pattern)?)),
-                None => match text.strip_prefix("hf:") {
-                    Some(path) => Ok(Self::HuggingFace(Arc::new(HuggingFace::open(path)?))),
-                    None => Err(InvalidTokenizer::Unknown(text.to_owned())),
-                },
+            _ => match text.split_once(':') {
+                Some(("regex", pattern)) => Regex::new(pattern)
+                    .map(Self::Regex)
+                    .map_err(|error| InvalidTokenizer(format!("invalid pattern: {error}"))),
+                Some(("hf", path)) => Ok(Self::HuggingFace(Arc::new(HuggingFace::open(path)?))),
+                _ => Err(InvalidTokenizer(format!(
+                    "unknown tokenizer '{text}': use uax29, whitespace, spgc, regex:PATTERN such as \
+                     regex:[a-z]+, or hf:PATH with a tokenizer.json"
+                ))),
             },
         }
     }

@@ -9,16 +9,15 @@
 //! `sharded`; a flat one has no such file. The layout of a run directory never changes.
 
 use std::{
-    fmt,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use flow::{
     atomic_file,
     blobs::{BlobError, BlobKind, BlobName},
+    choices,
     document::DocumentId,
     safe_file,
 };
@@ -30,37 +29,14 @@ pub(super) const COMPRESSED: &str = ".zst";
 /// The maximum length in bytes of `LAYOUT`.
 const LAYOUT_BYTES_MAX: u64 = 100;
 
-/// The distribution of blobs over directories.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Layout {
-    /// One directory for each kind.
-    #[default]
-    Flat,
-    /// 256 directories for each kind.
-    Sharded,
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Flat => "flat",
-            Self::Sharded => "sharded",
-        })
-    }
-}
-
-/// The error for a word that names no layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("use one of: flat, sharded")]
-pub struct InvalidLayout;
-
-impl FromStr for Layout {
-    type Err = InvalidLayout;
-
-    fn from_str(word: &str) -> Result<Self, InvalidLayout> {
-        // Compares with the words of `Display`, so that the two cannot differ.
-        let all = [Self::Flat, Self::Sharded];
-        all.into_iter().find(|layout| layout.to_string() == word).ok_or(InvalidLayout)
+choices! {
+    /// The distribution of blobs over directories.
+    Layout {
+        /// One directory for each kind.
+        #[default]
+        Flat = "flat",
+        /// 256 directories for each kind.
+        Sharded = "sharded",
     }
 }
 

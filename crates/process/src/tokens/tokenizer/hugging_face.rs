@@ -51,16 +51,12 @@ impl HuggingFace {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// Returns [`InvalidTokenizer::Unreadable`] if the file cannot be read or has over 256 MiB, and
-    /// [`InvalidTokenizer::NotHuggingFace`] if it is not a tokenizer.
+    /// Returns an error if the file cannot be read, has over 256 MiB, or is not a tokenizer.
     pub(crate) fn open(path: &str) -> Result<Self, InvalidTokenizer> {
-        let json = read(path).map_err(|error| InvalidTokenizer::Unreadable {
-            path: path.to_owned(),
-            cause: error.to_string(),
-        })?;
-        let tokenizer = parse(&json).map_err(|error| InvalidTokenizer::NotHuggingFace {
-            path: path.to_owned(),
-            cause: error.to_string(),
+        let json =
+            read(path).map_err(|error| InvalidTokenizer(format!("failed to read '{path}': {error}")))?;
+        let tokenizer = parse(&json).map_err(|error| {
+            InvalidTokenizer(format!("'{path}' is not a tokenizer.json of Hugging Face: {error}"))
         })?;
         Ok(Self { path: path.to_owned(), blake3: blake3::hash(&json).to_hex().to_string(), tokenizer })
     }

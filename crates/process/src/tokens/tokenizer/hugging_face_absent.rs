@@ -10,7 +10,11 @@ pub enum HuggingFace {}
 
 impl HuggingFace {
     pub(crate) fn open(_: &str) -> Result<Self, InvalidTokenizer> {
-        Err(InvalidTokenizer::NotBuiltIn)
+        Err(InvalidTokenizer(
+            "this juggle is built without Hugging Face tokenizers: build it with \
+             'cargo build --release --locked -p juggle --features hf'"
+                .to_owned(),
+        ))
     }
 
     pub(crate) fn tokenize(&self, _: &str, _: &mut impl TokenSink) {
