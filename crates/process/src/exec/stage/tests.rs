@@ -14,6 +14,9 @@ use rustix::process::{Pid, test_kill_process};
 use super::*;
 use crate::{config::ProcessConfig, stage::Process};
 
+mod children;
+mod failures;
+
 const RESULTS: [BlobKind; 3] = [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats];
 
 /// A timeout that only a child that hangs reaches.
@@ -226,123 +229,11 @@ async fn a_document_that_a_command_refuses_fails_for_good_and_the_child_goes_on(
 }
 
 #[tokio::test]
-async fn a_child_that_exits_during_a_document_is_replaced_and_the_document_is_retried() {
-    for (end, expected) in [("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")] {
-        let body = format!(r#"case $text in boom*) echo 'no luck' >&2; {end};; *) {NUMBER};; esac"#);
-        let harness = Harness::new(&each(&body));
-        let failure = harness.retry(1, "boom\n").await;
-        assert_eq!(failure.reason, Reason::Command);
-        assert!(
-            failure.message.contains(expected) && failure.message.contains("last on standard error: no luck"),
-            "{failure}"
-        );
-        let number = harness.token(2, "fine\n").await;
-        harness.retry(1, "boom\n").await;
-        assert_ne!(harness.token(3, "fine\n").await, number);
-        assert_eq!(harness.blobs.names().len(), 3 + 2 * 3);
-    }
-}
-
-#[tokio::test]
-async fn an_invalid_answer_fails_only_its_document_for_good() {
-    for (answer, expected) in [
-        ("garbage", "it begins 'garbage'"),
-        (r#"{"id":"PG7","tokens":[]}"#, "its id is 'PG7', not 'PG2'"),
-        (r#"{"id":"PG2","tokens":["a",""]}"#, "token 2 is empty"),
-        (r#"{"id":"PG2","tokens":["a\nb"]}"#, "contains a line feed"),
-        (r#"{"id":"PG2"}"#, "one of tokens, text and error"),
-        ("", "EOF"),
-    ] {
-        let body = format!("case $text in bad*) printf '%s\\n' '{answer}';; *) {NUMBER};; esac");
-        let harness = Harness::new(&each(&body));
-        let number = harness.token(1, "good\n").await;
-        let failure = harness.fatal(2, "bad\n").await;
-        assert_eq!(failure.reason, Reason::Command);
-        assert!(failure.message.contains(expected), "{failure}");
-        until_gone(&number).await;
-        assert_ne!(harness.token(3, "good\n").await, number);
-    }
-}
-
-#[tokio::test]
-async fn unexpected_output_fails_no_other_document() {
-    for body in [format!("{NUMBER}; {NUMBER}"), format!("{NUMBER}; echo done")] {
-        let harness = Harness::new(&each(&body));
-        for number in 1..10 {
-            harness.run(number, "text\n").await.unwrap();
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_command_that_exits_after_each_document_processes_all() {
-    let harness = Harness::new(&format!("head -n 1 | {{ {}\n}}", each(NUMBER)));
-    for number in 1..6 {
-        harness.run(number, "text\n").await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_child_that_hangs_is_killed_with_all_its_processes() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("numbers");
-    let hang = format!("tail -f /dev/null & echo $$ $! >'{}'; wait", path.display());
-    let harness = Harness::hasty(&each(&format!("case $text in hang*) {hang};; *) {ECHO};; esac")));
-    let failure = harness.fatal(1, "hang\n").await;
-    assert_eq!(failure.reason, Reason::Timeout);
-    assert!(failure.message.contains("within 0.3 s") && failure.message.contains("flush"), "{failure}");
-    for number in until_written(&path).await.split_whitespace() {
-        until_gone(number).await;
-    }
-}
-
-#[tokio::test]
-async fn a_child_that_never_reads_is_killed_after_the_timeout() {
-    let harness = Harness::hasty("exec tail -f /dev/null");
-    let failure = harness.fatal(1, &"a long text\n".repeat(100_000)).await;
-    assert_eq!(failure.reason, Reason::Timeout);
-}
-
-#[tokio::test]
-async fn a_child_that_closes_its_input_or_output_counts_as_exited() {
-    let long = "a long text\n".repeat(100_000);
-    for command in ["exec <&-", "exec >&-; while read -r line; do :; done", "exec >&- <&-"] {
-        let failure = Harness::new(command).retry(1, &long).await;
-        assert!(failure.message.contains("ended with exit status 0"), "{command}: {failure}");
-    }
-}
-
-#[tokio::test]
-async fn an_endless_answer_is_not_read_to_its_end() {
-    let harness = Harness::new(&each("tr '\\0' x </dev/zero"));
-    let failure = harness.fatal(1, "text\n").await;
-    assert!(failure.message.contains("over 1048616 bytes"), "{failure}");
-}
-
-#[tokio::test]
 async fn a_child_may_answer_while_it_reads() {
     let text = "Ein langer Text, über den nichts zu sagen ist.\n".repeat(100_000);
     let harness = Harness::new("cat");
     harness.run(1, &text).await.unwrap();
     assert!(harness.results(1)[..2] == built_in(&text, 1).await[..2]);
-}
-
-#[tokio::test]
-async fn a_command_that_cannot_work_halts_the_stage_with_the_reason() {
-    for (command, expected) in [
-        ("exec no-such-command-anywhere", "127"),
-        ("echo 'cannot import' >&2; exit 1", "cannot import"),
-        ("if", "exit status 2"),
-    ] {
-        let failure = Harness::new(command).halt(1, "text\n").await;
-        assert_eq!(failure.reason, Reason::Command);
-        assert!(failure.message.contains("does not work") && failure.message.contains(expected), "{failure}");
-    }
-    let harness = Harness::new("true");
-    harness.retry(1, "text\n").await;
-    harness.retry(2, "text\n").await;
-    let failure = harness.halt(3, "text\n").await;
-    assert!(failure.message.contains("3 times with documents in a row"), "{failure}");
 }
 
 #[tokio::test]
@@ -355,69 +246,4 @@ async fn a_text_that_is_too_large_or_was_changed_is_not_sent() {
     harness.put(2, "changed");
     let error = harness.exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap_err();
     assert!(error.to_string().contains("was changed"), "{error}");
-}
-
-#[tokio::test]
-async fn at_the_end_the_stage_closes_the_input_of_children_and_waits_for_them() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("end");
-    let harness = Harness::new(&format!("{}; echo bye >'{}'", each(NUMBER), path.display()));
-    let number = harness.token(1, "text\n").await;
-    assert!(!path.exists());
-    harness.exec.end(PATIENT).await;
-    assert_eq!(fs::read_to_string(&path).unwrap(), "bye\n");
-    until_gone(&number).await;
-}
-
-#[tokio::test]
-async fn a_child_that_does_not_exit_after_its_input_is_stopped() {
-    let harness = Harness::new(&format!("{}; exec tail -f /dev/null", each(NUMBER)));
-    let number = harness.token(1, "text\n").await;
-    harness.exec.end(Duration::ZERO).await;
-    until_gone(&number).await;
-}
-
-#[tokio::test]
-async fn a_document_whose_caller_is_dropped_kills_its_child() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("number");
-    let harness = Harness::new(&each(&format!("echo $$ >'{}'; tail -f /dev/null", path.display())));
-    let number = tokio::select! {
-        ended = harness.run(1, "text\n") => panic!("{ended:?}"),
-        number = until_written(&path) => number,
-    };
-    until_gone(&number).await;
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn children_inherit_no_open_files() {
-    // The same files as in a shell that this test starts directly.
-    let list = r#"open=; for file in /proc/$$/fd/*; do open="$open ${file##*/}"; done"#;
-    let body = format!(r#"{list}; printf '{{"id":"%s","tokens":["%s"]}}\n' "$id" "$open""#);
-    let alone = std::process::Command::new("sh").args(["-c", &format!("{list}; echo \"$open\"")]).output();
-    let alone = String::from_utf8(alone.unwrap().stdout).unwrap();
-    let harness = Harness::of(&each(&body), 3, PATIENT, Options::default());
-    let (first, second) = tokio::join!(harness.token(1, "text\n"), harness.token(2, "text\n"));
-    assert_eq!((first.trim(), second.trim()), (alone.trim(), alone.trim()));
-}
-
-#[tokio::test]
-async fn many_documents_are_shared_by_as_many_children_as_there_are_threads() {
-    let harness = Harness::of(&each(NUMBER), 3, PATIENT, Options::default());
-    let mut running = tokio::task::JoinSet::new();
-    for number in 1..=40 {
-        let (job, exec) = (harness.put(number, "text\n"), Arc::clone(&harness.exec));
-        running.spawn(async move {
-            exec.run(job, Attempt { number: 1, failures: 0 }).await.into_result().map(|_| ())
-        });
-    }
-    while let Some(ended) = running.join_next().await {
-        ended.unwrap().unwrap();
-    }
-    let children: std::collections::BTreeSet<String> =
-        (1..=40).map(|number| read(&harness.blobs, BlobKind::Tokens, number)).collect();
-    assert!((1..=3).contains(&children.len()), "{children:?}");
-    assert_eq!((harness.exec.threads(), harness.exec.busy().len()), (3, 3));
-    assert!(harness.exec.imbalance().is_some());
 }
