@@ -83,14 +83,6 @@ impl ProcessStage {
         }
     }
 
-    /// Returns the largest working time divided by the mean, or `None` if there was no work.
-    pub(crate) fn imbalance(&self) -> Option<f64> {
-        match self {
-            Self::BuiltIn(stage) => stage.imbalance(),
-            Self::Exec(stage) => stage.imbalance(),
-        }
-    }
-
     /// Ends the processes of a command when the work has ended or the run is stopped.
     pub(crate) async fn end(&self, phase: Phase) {
         match self {

@@ -24,7 +24,10 @@ use flow::{
     worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
 };
 use futures_util::{FutureExt, future::FusedFuture};
-use process::{schedule::partition_table::Partition, tokens::stop_word_warnings};
+use process::{
+    schedule::{busy_time::imbalance, partition_table::Partition},
+    tokens::stop_word_warnings,
+};
 use sources::{
     feed::{ExpectedHash, Feeder},
     refresh::RefreshCounters,
@@ -135,7 +138,7 @@ impl Stages {
     /// Returns the largest working time divided by the mean, or `None` if there was no work.
     #[must_use]
     pub fn imbalance(&self) -> Option<f64> {
-        self.process.imbalance()
+        imbalance(&self.busy())
     }
 
     /// Finds documents with the same text and records them. Call it when the store lane has drained.

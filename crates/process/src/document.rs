@@ -5,7 +5,6 @@
 //! the window before that are written. So the memory of a document holds two windows, the parts of two
 //! windows, the tokens of two windows, and the merged results.
 
-pub(crate) mod output;
 pub(crate) mod results;
 
 use std::{
@@ -15,7 +14,8 @@ use std::{
 
 use corpus::stats;
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
+    document::DocumentId,
     payload::ProcessJob,
 };
 use rayon::prelude::*;
@@ -50,6 +50,27 @@ pub(crate) enum Processed {
         /// The length of the text in bytes.
         text_bytes: u64,
     },
+}
+
+/// The publication in progress, and the length in bytes of the text that was processed.
+pub(crate) type Computed = (Publishing, u64);
+
+impl Processed {
+    /// Begins to publish the results. Existing ones are published again, because a run that was killed may
+    /// have left their names unsynced.
+    pub(crate) fn begin_publishing(self, document: &DocumentId, blobs: &dyn BlobStore) -> Computed {
+        match self {
+            Self::Current => {
+                let names = [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats]
+                    .map(|kind| BlobName::new(kind, document.clone()));
+                let changes = names.map(|name| Change::Renamed { from: name.clone(), to: name });
+                (blobs.begin_publishing(changes.into()), 0)
+            }
+            Self::Staged { results, text_bytes } => {
+                (blobs.begin_publishing(results.into_iter().map(Change::Staged).collect()), text_bytes)
+            }
+        }
+    }
 }
 
 /// A document in progress.
@@ -102,14 +123,13 @@ impl<P: Processor> DocumentTask<'_, P> {
     fn begin(&self, sizes: Sizes) -> Result<DocumentInProgress<'_, P>, BlobError> {
         Ok(DocumentInProgress {
             task: self,
-            text: TextReader::new(self.blobs.open(&self.name(BlobKind::Text))?, sizes.window_bytes),
+            text: TextReader::new(
+                self.blobs.open(&results::name(self.job, BlobKind::Text))?,
+                sizes.window_bytes,
+            ),
             whole: self.processor.begin(),
             results: Results::begin(self.blobs, self.job)?,
         })
-    }
-
-    fn name(&self, kind: BlobKind) -> BlobName {
-        results::name(self.job, kind)
     }
 
     /// Processes a chunk, which begins at `at` in the text.
@@ -117,7 +137,7 @@ impl<P: Processor> DocumentTask<'_, P> {
         match simdutf8::compat::from_utf8(chunk) {
             Ok(text) => Ok(self.processor.chunk(text)),
             Err(error) => Err(ProcessError::NotUtf8 {
-                path: self.name(BlobKind::Text).relative_path(),
+                path: results::name(self.job, BlobKind::Text).relative_path(),
                 at: at + error.valid_up_to() as u64,
             }),
         }

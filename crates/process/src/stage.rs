@@ -10,7 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use flow::{
-    blobs::{BlobKind, BlobName, BlobStore, Change, Publishing},
+    blobs::{BlobKind, BlobName, BlobStore},
     counters::Counters,
     lane::Lane,
     payload::{Nothing, ProcessJob},
@@ -20,8 +20,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     config::{Chunk, ProcessConfig},
-    document::results::republish,
-    document::{DocumentTask, Processed},
+    document::{Computed, DocumentTask, Processed},
     error::ProcessError,
     processor::Processor,
     schedule::chunking::{Pace, Sizes},
@@ -41,7 +40,7 @@ struct Shared<P> {
     processor: P,
     chunk: Chunk,
     blobs: Arc<dyn BlobStore>,
-    pool: Arc<ThreadPool>,
+    pool: ThreadPool,
     /// A permit to look up the size of a document. With more than one, each lookup would start a blocking
     /// thread.
     sizes: Semaphore,
@@ -57,9 +56,6 @@ struct WaitingDocument {
     /// The thread sends once; the caller waits for it or is dropped.
     reply: oneshot::Sender<Result<Computed, ProcessError>>,
 }
-
-/// The publication in progress, and the length in bytes of the text that was processed.
-type Computed = (Publishing, u64);
 
 impl Process {
     /// Creates the stage with the words of UAX #29.
@@ -86,7 +82,7 @@ impl<P: Processor> Process<P> {
         counters: Arc<Counters>,
         processor: P,
     ) -> Result<Self, ProcessError> {
-        let pool = Arc::new(ThreadPool::new(config.threads)?);
+        let pool = ThreadPool::new(config.threads)?;
         let batch = match config.chunk {
             Chunk::Documents(n) => usize::try_from(n.get()).unwrap_or(usize::MAX),
             Chunk::Whole | Chunk::Bytes(_) | Chunk::Auto => 1,
@@ -103,15 +99,9 @@ impl<P: Processor> Process<P> {
     }
 
     /// Returns the time that each thread was busy: reading, computing, merging and writing, without the time
-    /// in which it waited for other threads or for a sync.
+    /// in which it waited for other threads or for a sync. See [`imbalance`](crate::schedule::busy_time::imbalance).
     pub fn busy(&self) -> Vec<Duration> {
         self.shared.pool.busy_times()
-    }
-
-    /// Returns the imbalance of the work: the time of the busiest thread divided by the mean. 1 is even; the
-    /// number of threads means that one thread did everything. `None` if nothing was done.
-    pub fn imbalance(&self) -> Option<f64> {
-        thread_pool::imbalance(&self.busy())
     }
 
     /// Returns the sizes of the texts that were processed, in bytes.
@@ -157,7 +147,7 @@ impl<P: Processor> Shared<P> {
     fn start_batches(self: &Arc<Self>) {
         while let Some(Batch { documents, threads }) = self.scheduler.start_batch() {
             let shared = Arc::clone(self);
-            self.pool.spawn(move |_| {
+            self.pool.spawn(move || {
                 for WaitingDocument { job, reply } in documents {
                     // A document is not started if its caller was dropped.
                     if !reply.is_closed()
@@ -185,14 +175,11 @@ impl<P: Processor> Shared<P> {
     fn compute(&self, job: &ProcessJob) -> Result<Computed, ProcessError> {
         let Self { processor, chunk, blobs, pool, .. } = self;
         let task = DocumentTask { job, processor, blobs: &**blobs, pool, chunk: *chunk };
-        Ok(match task.run()? {
-            Processed::Current => (blobs.begin_publishing(republish(&job.document)), 0),
-            Processed::Staged { results, text_bytes } => {
-                pool.record_document(text_bytes);
-                let changes = results.into_iter().map(Change::Staged).collect();
-                (blobs.begin_publishing(changes), text_bytes)
-            }
-        })
+        let processed = task.run()?;
+        if let Processed::Staged { text_bytes, .. } = processed {
+            pool.record_document(text_bytes);
+        }
+        Ok(processed.begin_publishing(&job.document, &**blobs))
     }
 }
 

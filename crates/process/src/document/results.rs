@@ -1,38 +1,46 @@
 //! Writes the results of one document as staged blobs: tokens, counts, and the stats, which name the other
 //! two, last.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use corpus::{
+    fingerprint::Fingerprint,
     records,
     stats::{Outputs, ProcessorIdentity, Stats},
 };
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, StagedBlob},
-    document::DocumentId,
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Digest, StagedBlob},
     payload::ProcessJob,
 };
 use serde::Serialize;
 
-use crate::{document::output::Output, error::ProcessError};
+use crate::error::ProcessError;
+
+/// The size of the write buffer, in bytes.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// The results of a document in progress.
 pub(crate) struct Results<'a> {
     blobs: &'a dyn BlobStore,
     job: &'a ProcessJob,
-    tokens: Output,
+    tokens: BufWriter<HashingWriter>,
+}
+
+/// Hashes the bytes that are written to a staged blob.
+struct HashingWriter {
+    staged: StagedBlob,
+    hasher: blake3::Hasher,
 }
 
 impl<'a> Results<'a> {
     /// Stages the tokens.
     pub(crate) fn begin(blobs: &'a dyn BlobStore, job: &'a ProcessJob) -> Result<Self, BlobError> {
-        let tokens = Output::stage(blobs, &name(job, BlobKind::Tokens))?;
-        Ok(Self { blobs, job, tokens })
+        Ok(Self { blobs, job, tokens: HashingWriter::stage(blobs, &name(job, BlobKind::Tokens))? })
     }
 
     /// Returns the file of the tokens.
     pub(crate) fn tokens(&mut self) -> &mut (dyn Write + Send) {
-        self.tokens.file()
+        &mut self.tokens
     }
 
     /// Stages the counts, which `finish` writes, and the stats with the measures that it returns. Returns the
@@ -41,12 +49,12 @@ impl<'a> Results<'a> {
         self,
         identity: &ProcessorIdentity,
         finish: impl FnOnce(&mut dyn Write) -> io::Result<M>,
-    ) -> Result<Vec<StagedBlob>, BlobError> {
+    ) -> Result<Vec<StagedBlob>, ProcessError> {
         let Self { blobs, job, tokens } = self;
-        let mut counts = Output::stage(blobs, &name(job, BlobKind::Counts))?;
-        let measures = counts.write(finish)?;
-        let (counts_blob, counts) = counts.finish()?;
-        let (tokens_blob, tokens) = tokens.finish()?;
+        let mut counts = HashingWriter::stage(blobs, &name(job, BlobKind::Counts))?;
+        let measures = finish(&mut counts).map_err(|error| blob_error(job, BlobKind::Counts, error))?;
+        let (counts_blob, counts) = HashingWriter::finish(counts)?;
+        let (tokens_blob, tokens) = HashingWriter::finish(tokens)?;
         // The stats name the others by length and hash, so they are made last.
         let stats = Stats {
             document: job.document.clone(),
@@ -60,13 +68,33 @@ impl<'a> Results<'a> {
     }
 }
 
-/// Returns the changes that publish existing results again. A run that was killed may have left their names
-/// unsynced.
-pub(crate) fn republish(document: &DocumentId) -> Vec<Change> {
-    [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats]
-        .map(|kind| BlobName::new(kind, document.clone()))
-        .map(|name| Change::Renamed { from: name.clone(), to: name })
-        .into()
+impl HashingWriter {
+    /// Stages a blob of this name.
+    fn stage(blobs: &dyn BlobStore, name: &BlobName) -> Result<BufWriter<Self>, BlobError> {
+        let writer = Self { staged: blobs.stage(name)?, hasher: blake3::Hasher::new() };
+        Ok(BufWriter::with_capacity(BUFFER_BYTES, writer))
+    }
+
+    /// Completes the blob. It is written, but not durable yet.
+    fn finish(writer: BufWriter<Self>) -> Result<(StagedBlob, Fingerprint), BlobError> {
+        let path = writer.get_ref().staged.name.relative_path();
+        let written = writer.into_inner().map_err(|error| BlobError::at(&path, error.into_error()));
+        let Self { staged, hasher } = written?;
+        Ok((staged, Digest { bytes: hasher.count(), blake3: hasher.finalize() }.into()))
+    }
+}
+
+impl Write for HashingWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = Write::write(&mut &self.staged.file, bytes)?;
+        // A write may be short: the rest comes again.
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Write::flush(&mut &self.staged.file)
+    }
 }
 
 /// Converts the error of a blob of the document, and names the blob.

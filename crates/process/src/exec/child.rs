@@ -4,7 +4,6 @@ use std::{
     future::{pending, poll_fn},
     io,
     pin::{Pin, pin},
-    process::ExitStatus,
     task::Poll,
     time::Duration,
 };
@@ -121,14 +120,11 @@ impl Child {
         // A child that still waits for input or for room in its output pipe can exit now.
         drop((stdin, stdout));
         let has_exited = timeout(GRACE, group.exited()).await.is_ok();
-        let status = logged(group.kill().await);
-        let stderr = stderr.finish().await;
-        ChildExit { status: status.filter(|_| has_exited), stderr }
+        reap(group, stderr, has_exited).await
     }
 
     async fn kill(self) -> StderrTail {
-        logged(self.group.kill().await);
-        self.stderr.finish().await
+        reap(self.group, self.stderr, false).await.stderr
     }
 
     /// Ends the child as [`finish`](Self::finish) does, and logs how it exited unless it exited well.
@@ -157,14 +153,16 @@ impl Child {
             // A child that ignores the signal is killed next.
             drop(timeout(GRACE, exit_of(&group, &mut stdout)).await);
         }
-        let status = logged(group.kill().await);
-        ChildExit { status: status.filter(|_| has_exited), stderr: stderr.finish().await }
+        reap(group, stderr, has_exited).await
     }
 }
 
-/// Logs the error of a wait for a child.
-fn logged(status: io::Result<ExitStatus>) -> Option<ExitStatus> {
-    status.inspect_err(|error| tracing::debug!(%error, "failed to get the exit status of the command")).ok()
+/// Kills the processes that are left, and returns how the child exited if it did so by itself.
+async fn reap(group: ProcessGroup, stderr: StderrReader, has_exited: bool) -> ChildExit {
+    let killed = group.kill().await;
+    let status =
+        killed.inspect_err(|error| tracing::debug!(%error, "failed to get the exit status of the command"));
+    ChildExit { status: status.ok().filter(|_| has_exited), stderr: stderr.finish().await }
 }
 
 /// Waits until the child has exited. Its output is read and discarded, so that it does not block in a write.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,6 +18,7 @@ use super::{
     config::ExecConfig,
     error::{ChildExit, ExecError},
 };
+use crate::schedule::busy_time::BusyTimes;
 
 /// The number of tries after which a command is considered unusable.
 const TRIES: u32 = 3;
@@ -31,7 +32,7 @@ pub(super) struct ChildPool {
     /// The free slots. Locked for a moment only, never across an await.
     slots: Mutex<Vec<Slot>>,
     /// The time for which each slot has had documents.
-    busy_ns: Vec<AtomicU64>,
+    busy: BusyTimes,
     /// The number of fresh children in a row that exited with status 0 without an answer.
     quitters: AtomicU32,
 }
@@ -58,7 +59,7 @@ impl ChildPool {
             config,
             free: Semaphore::new(slots),
             slots: Mutex::new((0..slots).map(|number| Slot { number, child: None }).collect()),
-            busy_ns: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            busy: BusyTimes::new(slots),
             quitters: AtomicU32::new(0),
         }
     }
@@ -69,7 +70,7 @@ impl ChildPool {
 
     /// Returns the time for which each slot has had documents.
     pub(super) fn busy_times(&self) -> Vec<Duration> {
-        self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Ordering::Relaxed))).collect()
+        self.busy.all()
     }
 
     /// Waits for a free slot. The last one that was returned is taken first, because it probably has a child.
@@ -150,8 +151,7 @@ impl SlotGuard<'_> {
 
 impl Drop for SlotGuard<'_> {
     fn drop(&mut self) {
-        let ns = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.pool.busy_ns[self.slot.number].fetch_add(ns, Ordering::Relaxed);
+        self.pool.busy.add(self.slot.number, self.since.elapsed());
         // The slot is back before the permit is: fields are dropped after this.
         let slot = Slot { number: self.slot.number, child: self.slot.child.take() };
         self.pool.slots().push(slot);

@@ -13,7 +13,7 @@ use corpus::{
     stats::{self, ProcessorIdentity},
 };
 use flow::{
-    blobs::{BlobError, BlobKind, BlobStore, Change, Publishing, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobStore, StagedBlob},
     counters::Counters,
     lane::Lane,
     payload::{Nothing, ProcessJob},
@@ -32,12 +32,15 @@ use super::{
     request::Request,
 };
 use crate::{
-    document::results::{self, Results},
+    document::{
+        Computed, Processed,
+        results::{self, Results},
+    },
     error::ProcessError,
     measures::TextMeasures,
     options::Options,
     processor::Processor,
-    schedule::thread_pool::{self, ThreadPool},
+    schedule::thread_pool::ThreadPool,
     words::{Words, WordsPart},
 };
 
@@ -47,20 +50,22 @@ const TEXT_BYTES_MAX: u64 = 256 << 20;
 /// Makes `tokens/`, `counts/` and `stats/` from a text with a command.
 pub struct Exec {
     children: ChildPool,
-    words: Arc<Words>,
-    identity: Arc<ProcessorIdentity>,
-    blobs: Arc<dyn BlobStore>,
+    results: Arc<ExecResults>,
     counters: Arc<Counters>,
     /// Reads texts and writes results.
-    pool: Arc<ThreadPool>,
+    pool: ThreadPool,
     /// A permit for each document in memory: one more than there are children, so that no child waits for the
     /// next.
     documents: Semaphore,
-    text_bytes_max: u64,
 }
 
-/// The measures of the command.
-type Measured = Option<Map<String, Value>>;
+/// Reads texts for the command, and makes results of its answers. Synchronous code that runs in the pool.
+struct ExecResults {
+    words: Words,
+    identity: ProcessorIdentity,
+    blobs: Arc<dyn BlobStore>,
+    text_bytes_max: u64,
+}
 
 /// The measures of a text, which are written to `stats/`.
 #[derive(Serialize)]
@@ -68,7 +73,7 @@ struct ExecMeasures {
     #[serde(flatten)]
     text: TextMeasures,
     #[serde(skip_serializing_if = "Option::is_none")]
-    measures: Measured,
+    measures: Option<Map<String, Value>>,
 }
 
 impl Exec {
@@ -84,17 +89,19 @@ impl Exec {
         blobs: Arc<dyn BlobStore>,
         counters: Arc<Counters>,
     ) -> Result<Self, ProcessError> {
-        let pool = Arc::new(ThreadPool::new(threads)?);
+        let pool = ThreadPool::new(threads)?;
         let children = pool.len();
         Ok(Self {
-            identity: Arc::new(config.identity(&options)),
+            results: Arc::new(ExecResults {
+                identity: config.identity(&options),
+                words: Words::with_options(options),
+                blobs,
+                text_bytes_max: TEXT_BYTES_MAX,
+            }),
             children: ChildPool::new(config, children),
-            words: Arc::new(Words::with_options(options)),
-            blobs,
             counters,
             pool,
             documents: Semaphore::new(children + 1),
-            text_bytes_max: TEXT_BYTES_MAX,
         })
     }
 
@@ -106,11 +113,6 @@ impl Exec {
     /// Returns the time that each child, with those that replaced it, had a document.
     pub fn busy(&self) -> Vec<Duration> {
         self.children.busy_times()
-    }
-
-    /// Returns the imbalance of the work, as [`Process::imbalance`](crate::stage::Process::imbalance) does.
-    pub fn imbalance(&self) -> Option<f64> {
-        thread_pool::imbalance(&self.busy())
     }
 
     /// Ends all children after the last document: closes their input and waits for their exit, at most for
@@ -128,47 +130,34 @@ impl Exec {
     }
 
     /// Computes the results of a text and begins to publish them. Existing results are only made durable.
-    /// Also returns the length in bytes of the text that was processed.
-    async fn compute(&self, job: ProcessJob) -> Result<(Publishing, u64), ExecError> {
+    async fn compute(&self, job: ProcessJob) -> Result<Computed, ExecError> {
         // Held until the publication has begun: it bounds the texts in memory.
         let _permit = self.documents.acquire().await.expect("the semaphore is never closed");
-        let job = Arc::new(job);
-        let Some(request) = self.read(&job).await? else {
-            let changes = results::republish(&job.document);
-            return Ok((self.blobs.begin_publishing(changes), 0));
+        let (document, results, of_job) = (job.document.clone(), Arc::clone(&self.results), job.clone());
+        let processed = match self.pool.run(move || results.read(&of_job)).await?? {
+            None => Processed::Current,
+            Some(request) => {
+                let request = Arc::new(request);
+                let answer = self.answer(&request).await?;
+                let (results, text_bytes) = (Arc::clone(&self.results), request.text.len() as u64);
+                let staged = self.pool.run(move || results.stage(&job, &request, answer)).await??;
+                Processed::Staged { results: staged, text_bytes }
+            }
         };
-        let request = Arc::new(request);
-        let answer = self.answer(&request).await?;
-        let text_bytes = request.text.len() as u64;
-        let results = self.results(job, request, answer).await?;
-        let changes = results.into_iter().map(Change::Staged).collect();
-        Ok((self.blobs.begin_publishing(changes), text_bytes))
-    }
-
-    /// Reads the document for a child. Returns `None` if its results exist already.
-    async fn read(&self, job: &Arc<ProcessJob>) -> Result<Option<Request>, ExecError> {
-        let (job, blobs, bytes_max) = (Arc::clone(job), Arc::clone(&self.blobs), self.text_bytes_max);
-        let identity = Arc::clone(&self.identity);
-        let reading = move |pool: &ThreadPool| {
-            pool.track(|| match stats::is_current(&*blobs, &job, &identity).map_err(ProcessError::from)? {
-                true => Ok(None),
-                false => read(&*blobs, &job, bytes_max).map(Some),
-            })
-        };
-        self.pool.run(reading).await?
+        Ok(processed.begin_publishing(&document, &*self.results.blobs))
     }
 
     /// Asks a child. If one that had other documents before fails, only the answer of a fresh one counts.
-    async fn answer(&self, request: &Arc<Request>) -> Result<(AnswerContent, Measured), ExecError> {
+    async fn answer(&self, request: &Arc<Request>) -> Result<Answer, ExecError> {
         let mut slot = self.children.acquire().await;
-        let answer = loop {
+        loop {
             let child = slot.take_child().await?;
             let history = child.history();
             match (self.ask(child, request).await, history) {
                 (Ok((child, answer)), _) => {
                     self.children.record_answer();
                     slot.put_back(child);
-                    break answer;
+                    return Ok(answer);
                 }
                 // The failure may come from a document before.
                 (Err(error), History::Used) if error.may_come_from_another() => {
@@ -180,10 +169,6 @@ impl Exec {
                 }
                 (Err(error), _) => return Err(error),
             }
-        };
-        match answer {
-            Answer::Processed { content, measures } => Ok((content, measures)),
-            Answer::Refused(why) => Err(ExecError::Refused(why)),
         }
     }
 
@@ -191,64 +176,65 @@ impl Exec {
     async fn ask(&self, child: Child, request: &Arc<Request>) -> Result<(Child, Answer), ExecError> {
         let (child, line) = child.ask(request, self.children.config().timeout).await?;
         let request = Arc::clone(request);
-        let reading = move |pool: &ThreadPool| pool.track(|| Answer::parse(&line, &request.document));
         // In the pool: to parse a large answer here would block the runtime.
-        let answer = self.pool.run(reading).await??;
+        let answer = self.pool.run(move || Answer::parse(&line, &request.document)).await??;
         Ok((child, answer))
+    }
+}
+
+impl ExecResults {
+    /// Reads the text and the meta of a document. Returns `None` if its results exist already.
+    fn read(&self, job: &ProcessJob) -> Result<Option<Request>, ExecError> {
+        let blobs = &*self.blobs;
+        if stats::is_current(blobs, job, &self.identity).map_err(ProcessError::from)? {
+            return Ok(None);
+        }
+        let (name, bytes_max) = (results::name(job, BlobKind::Text), self.text_bytes_max);
+        let bytes = match blobs.read(&name, bytes_max) {
+            Ok(bytes) => bytes,
+            Err(BlobError::TooLarge { .. }) => return Err(ExecError::TextTooLarge { bytes_max }),
+            Err(error) => return Err(ProcessError::from(error).into()),
+        };
+        results::check_text(job, blake3::hash(&bytes))?;
+        let text = String::from_utf8(bytes).map_err(|error| ProcessError::NotUtf8 {
+            path: name.relative_path(),
+            at: error.utf8_error().valid_up_to() as u64,
+        })?;
+        // Without a valid meta the document is processed all the same: `juggle verify` reports it.
+        let meta = records::read(blobs, BlobKind::Meta, &job.document).map_err(ProcessError::from)?;
+        Ok(Some(Request { document: job.document.clone(), text, meta: meta.unwrap_or_default() }))
     }
 
     /// Stages the results of an answer.
-    async fn results(
+    fn stage(
         &self,
-        job: Arc<ProcessJob>,
-        request: Arc<Request>,
-        (content, measures): (AnswerContent, Measured),
-    ) -> Result<Vec<StagedBlob>, ProcessError> {
-        let (words, blobs) = (Arc::clone(&self.words), Arc::clone(&self.blobs));
-        let identity = Arc::clone(&self.identity);
-        let writing = move |pool: &ThreadPool| {
-            pool.track(|| {
-                let mut results = Results::begin(&*blobs, &job)?;
-                let (part, mut whole) = (part(&words, &request.text, &content), words.begin());
-                let merged = words.merge(&mut whole, part, results.tokens());
-                merged.map_err(|error| results::blob_error(&job, BlobKind::Tokens, error))?;
-                let finish = |counts: &mut dyn Write| {
-                    Ok(ExecMeasures { text: words.finish(whole, counts)?, measures })
-                };
-                Ok(results.finish(&identity, finish)?)
-            })
+        job: &ProcessJob,
+        request: &Request,
+        answer: Answer,
+    ) -> Result<Vec<StagedBlob>, ExecError> {
+        let (content, measures) = match answer {
+            Answer::Processed { content, measures } => (content, measures),
+            Answer::Refused(why) => return Err(ExecError::Refused(why)),
         };
-        self.pool.run(writing).await?
+        let mut results = Results::begin(&*self.blobs, job).map_err(ProcessError::from)?;
+        let mut whole = self.words.begin();
+        let merged = self.words.merge(&mut whole, self.part(&request.text, &content), results.tokens());
+        merged.map_err(|error| results::blob_error(job, BlobKind::Tokens, error))?;
+        let finish =
+            |counts: &mut dyn Write| Ok(ExecMeasures { text: self.words.finish(whole, counts)?, measures });
+        Ok(results.finish(&self.identity, finish)?)
     }
-}
 
-/// Reads a text and its meta.
-fn read(blobs: &dyn BlobStore, job: &ProcessJob, bytes_max: u64) -> Result<Request, ExecError> {
-    let name = results::name(job, BlobKind::Text);
-    let bytes = match blobs.read(&name, bytes_max) {
-        Ok(bytes) => bytes,
-        Err(BlobError::TooLarge { .. }) => return Err(ExecError::TextTooLarge { bytes_max }),
-        Err(error) => return Err(ProcessError::from(error).into()),
-    };
-    results::check_text(job, blake3::hash(&bytes))?;
-    let text = String::from_utf8(bytes).map_err(|error| ProcessError::NotUtf8 {
-        path: name.relative_path(),
-        at: error.utf8_error().valid_up_to() as u64,
-    })?;
-    // Without a valid meta the document is processed all the same: `juggle verify` reports it.
-    let meta = records::read(blobs, BlobKind::Meta, &job.document).map_err(ProcessError::from)?;
-    Ok(Request { document: job.document.clone(), text, meta: meta.unwrap_or_default() })
-}
-
-/// Returns the result of an answer. The measures are those of the text to which the tokens belong, if juggle
-/// has it.
-fn part(words: &Words, text: &str, content: &AnswerContent) -> WordsPart {
-    match content {
-        AnswerContent::Text(text) => words.chunk(text),
-        AnswerContent::Tokens(list) => {
-            let mut tokens = words.tokens(list.bytes());
-            list.iter().for_each(|token| tokens.push(token));
-            words.part(text, tokens)
+    /// Returns the result of an answer. The measures are those of the text to which the tokens belong, if
+    /// juggle has it.
+    fn part(&self, text: &str, content: &AnswerContent) -> WordsPart {
+        match content {
+            AnswerContent::Text(text) => self.words.chunk(text),
+            AnswerContent::Tokens(list) => {
+                let mut tokens = self.words.tokens(list.bytes());
+                list.iter().for_each(|token| tokens.push(token));
+                self.words.part(text, tokens)
+            }
         }
     }
 }

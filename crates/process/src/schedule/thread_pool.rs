@@ -4,16 +4,13 @@ use std::{
     any::Any,
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 
-use super::chunking::Pace;
+use super::{busy_time::BusyTimes, chunking::Pace};
 use crate::error::ProcessError;
 
 /// The amount of text after which the pace chooses the sizes of chunks, in bytes.
@@ -22,7 +19,7 @@ const STEADY_BYTES_MIN: u64 = 16 << 20;
 /// A pool of threads that measures how long each was busy.
 pub(crate) struct ThreadPool {
     threads: rayon::ThreadPool,
-    busy_ns: Vec<AtomicU64>,
+    busy: BusyTimes,
     /// Locked for a moment only.
     done: Mutex<Done>,
 }
@@ -44,31 +41,29 @@ impl ThreadPool {
             .thread_name(|n| format!("process-{n}"))
             .build()
             .map_err(|source| ProcessError::Threads { threads, source })?;
-        let busy_ns = (0..pool.current_num_threads()).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { threads: pool, busy_ns, done: Mutex::default() })
+        Ok(Self { busy: BusyTimes::new(pool.current_num_threads()), threads: pool, done: Mutex::default() })
     }
 
     /// Returns the number of threads.
     pub(crate) fn len(&self) -> usize {
-        self.busy_ns.len()
+        self.busy.workers()
     }
 
     /// Starts `work` in the pool. It must not panic: see [`catch_panic`].
-    pub(crate) fn spawn(self: &Arc<Self>, work: impl FnOnce(&Self) + Send + 'static) {
-        let pool = Arc::clone(self);
-        self.threads.spawn(move || work(&pool));
+    pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
+        self.threads.spawn(work);
     }
 
     /// Runs `work` in the pool and waits for it without blocking. A panic becomes an error, and the pool goes
     /// on. If the caller is dropped before the work starts, the work does not start.
     pub(crate) async fn run<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> T + Send + 'static,
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ProcessError> {
         // The thread sends once; the caller waits for it or is dropped.
         let (sender, receiver) = oneshot::channel();
-        self.spawn(move |pool| {
-            if !sender.is_closed() && sender.send(catch_panic(|| Ok(work(pool)))).is_err() {
+        self.spawn(move || {
+            if !sender.is_closed() && sender.send(catch_panic(|| Ok(work()))).is_err() {
                 tracing::debug!("the caller of a piece of work was dropped");
             }
         });
@@ -90,8 +85,8 @@ impl ThreadPool {
     /// Returns the speed of a thread so far.
     pub(crate) fn pace(&self) -> Pace {
         let bytes = self.lock_done().bytes;
-        let busy_ns = self.busy_ns.iter().map(|ns| ns.load(Ordering::Relaxed)).sum();
-        if bytes == 0 { Pace::default() } else { Pace { bytes, busy_ns } }
+        let busy: Duration = self.busy.all().iter().sum();
+        if bytes == 0 { Pace::default() } else { Pace { bytes, busy_ns: busy.as_nanos() as u64 } }
     }
 
     /// Returns the pace that chooses the sizes of chunks. The pace of the first texts is not used: it
@@ -105,16 +100,15 @@ impl ThreadPool {
     pub(crate) fn track<T>(&self, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = work();
-        if let Some(busy_ns) = self.threads.current_thread_index().and_then(|index| self.busy_ns.get(index)) {
-            let ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            busy_ns.fetch_add(ns, Ordering::Relaxed);
+        if let Some(thread) = self.threads.current_thread_index() {
+            self.busy.add(thread, started.elapsed());
         }
         result
     }
 
     /// Returns the busy time of each thread.
     pub(crate) fn busy_times(&self) -> Vec<Duration> {
-        self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Ordering::Relaxed))).collect()
+        self.busy.all()
     }
 
     fn lock_done(&self) -> MutexGuard<'_, Done> {
@@ -143,14 +137,6 @@ pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, ProcessError>) -> 
         .unwrap_or_else(|panic| Err(ProcessError::Panicked(panic_message(&*panic))))
 }
 
-/// Returns the imbalance of the work: the time of the busiest thread divided by the mean. 1 is even; the
-/// number of threads means that one thread did everything. `None` if nothing was done.
-pub(crate) fn imbalance(busy: &[Duration]) -> Option<f64> {
-    let sum: Duration = busy.iter().sum();
-    let most = busy.iter().max()?;
-    (!sum.is_zero()).then(|| most.as_secs_f64() * busy.len() as f64 / sum.as_secs_f64())
-}
-
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
@@ -158,16 +144,9 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    #[test]
-    fn imbalance_is_the_busiest_over_the_mean() {
-        let ms = Duration::from_millis;
-        assert_eq!(imbalance(&[]), None);
-        assert_eq!(imbalance(&[ms(0), ms(0)]), None);
-        assert_eq!(imbalance(&[ms(5), ms(5)]), Some(1.0));
-        assert_eq!(imbalance(&[ms(8), ms(0), ms(0), ms(0)]), Some(4.0));
-    }
+    use super::*;
 
     #[test]
     fn busy_time_is_counted_for_the_thread_that_worked() {
@@ -182,8 +161,9 @@ mod tests {
             });
         };
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        pool.spawn(move |pool| {
-            spin(pool);
+        let spinning = Arc::clone(&pool);
+        pool.spawn(move || {
+            spin(&spinning);
             sender.send(()).unwrap();
         });
         receiver.recv().unwrap();
@@ -196,13 +176,13 @@ mod tests {
     #[test]
     fn work_that_helps_does_not_help_in_turn() {
         const WORK: usize = 1000;
-        let (pool, depths) = (Arc::new(ThreadPool::new(1).unwrap()), Arc::new(Mutex::new((0, 0))));
+        let (pool, depths) = (ThreadPool::new(1).unwrap(), Arc::new(Mutex::new((0, 0))));
         let (sender, receiver) = std::sync::mpsc::sync_channel(WORK);
         let (all_wait, wait) = std::sync::mpsc::sync_channel::<()>(1);
-        pool.spawn(move |_| wait.recv().unwrap());
+        pool.spawn(move || wait.recv().unwrap());
         for _ in 0..WORK {
             let (depths, sender) = (Arc::clone(&depths), sender.clone());
-            pool.spawn(move |_| {
+            pool.spawn(move || {
                 let depth = |change: isize| {
                     let (now, most) = &mut *depths.lock().unwrap();
                     *now += change;

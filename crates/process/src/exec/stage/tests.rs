@@ -239,7 +239,8 @@ async fn a_child_may_answer_while_it_reads() {
 #[tokio::test]
 async fn a_text_that_is_too_large_or_was_changed_is_not_sent() {
     let mut harness = Harness::new("exit 1");
-    Arc::get_mut(&mut harness.exec).unwrap().text_bytes_max = 10;
+    let exec = Arc::get_mut(&mut harness.exec).unwrap();
+    Arc::get_mut(&mut exec.results).unwrap().text_bytes_max = 10;
     let failure = harness.fatal(1, "eleven byte").await;
     assert_eq!(failure.reason, Reason::TooLarge);
     let job = harness.put(2, "ten bytes!");
