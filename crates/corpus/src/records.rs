@@ -5,7 +5,7 @@ use std::io::Write;
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
     document::DocumentId,
-    record,
+    record::{self, Checksum},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -23,8 +23,30 @@ pub fn read<T: DeserializeOwned>(
     kind: BlobKind,
     document: &DocumentId,
 ) -> Result<Option<T>, BlobError> {
+    Ok(read_bytes(blobs, kind, document)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// Reads a record. Returns `None` also if it does not match its checksum.
+///
+/// # Errors
+/// Returns the errors of [`read`].
+pub fn read_verified<T: DeserializeOwned>(
+    blobs: &dyn BlobStore,
+    kind: BlobKind,
+    document: &DocumentId,
+) -> Result<Option<T>, BlobError> {
+    let bytes = read_bytes(blobs, kind, document)?;
+    let verified = bytes.filter(|bytes| record::checksum(bytes) != Checksum::Differs);
+    Ok(verified.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+fn read_bytes(
+    blobs: &dyn BlobStore,
+    kind: BlobKind,
+    document: &DocumentId,
+) -> Result<Option<Vec<u8>>, BlobError> {
     match blobs.read(&BlobName::new(kind, document.clone()), RECORD_BYTES_MAX) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
         Err(error) => Err(error),
     }

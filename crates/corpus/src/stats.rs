@@ -13,11 +13,10 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
     payload::ProcessJob,
-    record::{self, Checksum},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{fingerprint::Fingerprint, records::RECORD_BYTES_MAX};
+use crate::{fingerprint::Fingerprint, records};
 
 /// The record. `M` holds the measures, whose fields stand between `processor` and `outputs`. The order of the
 /// fields is that in the file.
@@ -91,12 +90,7 @@ impl Outputs {
 /// # Errors
 /// Returns the errors of [`BlobStore::read`], except [`BlobError::NotFound`] and [`BlobError::TooLarge`].
 pub fn read(blobs: &dyn BlobStore, document: &DocumentId) -> Result<Option<Stats>, BlobError> {
-    match blobs.read(&BlobName::new(BlobKind::Stats, document.clone()), RECORD_BYTES_MAX) {
-        Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => Ok(None),
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    records::read_verified(blobs, BlobKind::Stats, document)
 }
 
 /// Reads the stats of the text that a job names. Returns `None` also if they are of another text.
@@ -166,7 +160,7 @@ mod tests {
     #[test]
     fn the_stored_bytes_of_stats_do_not_change() {
         let golden = include_str!("golden/stats.json");
-        assert_eq!(String::from_utf8(record::to_bytes(&stats()).unwrap()).unwrap(), golden);
+        assert_eq!(String::from_utf8(flow::record::to_bytes(&stats()).unwrap()).unwrap(), golden);
         assert_eq!(serde_json::from_str::<Stats<Measures>>(golden).unwrap(), stats());
     }
 

@@ -11,17 +11,14 @@ mod repair;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::available_parallelism,
+    sync::{Mutex, PoisonError},
 };
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
 };
+use rayon::prelude::*;
 
 pub use self::{
     examine::{Damage, Examined, Remedy},
@@ -66,30 +63,21 @@ pub fn verify(
     surveyor: &Surveyor<'_>,
     advance: &(dyn Fn() + Sync),
 ) -> Result<Verification, BlobError> {
-    let next = AtomicUsize::new(0);
     let strays = strays(documents, surveyor.blobs)?;
     let verification = Mutex::new(Verification { strays, ..Verification::default() });
-    let work = || -> Result<(), BlobError> {
-        // Each thread takes the next document, so that one huge text does not make the others wait.
-        // `Relaxed` is enough: each index is taken once, and the scope ends before the results are read.
-        while let Some(document) = documents.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let one = Examined::of(document, surveyor)?;
-            // Called without the lock, so that a slow callback does not stop the other threads.
-            advance();
-            let mut all = verification.lock().unwrap_or_else(PoisonError::into_inner);
-            all.documents += 1;
-            all.bytes += one.bytes;
-            all.without_checksum += one.without_checksum;
-            if one.remedy.is_some() {
-                all.damaged.insert(document.clone(), one);
-            }
+    // Each thread takes one document at a time, so that one huge text does not make the others wait.
+    documents.par_iter().with_max_len(1).try_for_each(|document| {
+        let one = Examined::of(document, surveyor)?;
+        // Called without the lock, so that a slow callback does not stop the other threads.
+        advance();
+        let mut all = verification.lock().unwrap_or_else(PoisonError::into_inner);
+        all.documents += 1;
+        all.bytes += one.bytes;
+        all.without_checksum += one.without_checksum;
+        if one.remedy.is_some() {
+            all.damaged.insert(document.clone(), one);
         }
-        Ok(())
-    };
-    let threads = available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("examining does not panic"))
+        Ok::<_, BlobError>(())
     })?;
     Ok(verification.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
