@@ -47,7 +47,7 @@ pub fn write(
     memory_bytes: u64,
 ) -> Result<ExportReport, ExportError> {
     let mut table = Table::new(memory_bytes);
-    let mut runs = Runs::new(directory, Order::Token);
+    let mut runs = Runs::new(directory, Order::Token, memory_bytes);
     let totals = corpus.for_each_processed(|document, stats| {
         document.read_counts(stats, |token, n| {
             table.add(token, n);
@@ -66,34 +66,11 @@ pub fn write(
         table.drain(Order::Rank).iter().try_for_each(&mut put)?;
     } else {
         runs.add(table.drain(Order::Token))?;
-        sort_by_rank(runs, directory, memory_bytes)?.merge(|entry| put(&entry))?;
+        let mut ranked = Runs::new(directory, Order::Rank, memory_bytes);
+        runs.merge(|entry| ranked.push(entry))?;
+        ranked.merge(|entry| put(&entry))?;
     }
     Ok(ExportReport { files: commit_all(vec![UncommittedFile::sync(file, rows)?])?, totals })
-}
-
-/// Merges runs sorted by token into runs sorted by rank.
-fn sort_by_rank<'d>(
-    runs: Runs<'_>,
-    directory: &'d ExportDirectory,
-    memory_bytes: u64,
-) -> Result<Runs<'d>, ExportError> {
-    let mut ranked = Runs::new(directory, Order::Rank);
-    let (mut waiting, mut bytes) = (Vec::new(), 0);
-    runs.merge(|entry| {
-        bytes += entry.held_bytes();
-        waiting.push(entry);
-        // Sorts as much as the table could hold, so the memory has the same bound.
-        if bytes >= memory_bytes {
-            bytes = 0;
-            let mut full = std::mem::take(&mut waiting);
-            full.sort_unstable_by(|one, other| Order::Rank.compare(one, other));
-            ranked.add(full)?;
-        }
-        Ok(())
-    })?;
-    waiting.sort_unstable_by(|one, other| Order::Rank.compare(one, other));
-    ranked.add(waiting)?;
-    Ok(ranked)
 }
 
 fn line(file: &mut impl Write, VocabularyEntry { token, n, documents }: &VocabularyEntry) -> io::Result<()> {

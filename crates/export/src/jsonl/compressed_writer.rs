@@ -62,12 +62,22 @@ impl CompressedWriter {
             Self::Zst(encoder) => encoder.finish(),
         }
     }
+}
 
-    pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+impl Write for CompressedWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(file) => file.write_all(bytes),
-            Self::Gz(encoder) => encoder.write_all(bytes),
-            Self::Zst(encoder) => encoder.write_all(bytes),
+            Self::Plain(file) => file.write(bytes),
+            Self::Gz(encoder) => encoder.write(bytes),
+            Self::Zst(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.flush(),
+            Self::Gz(encoder) => encoder.flush(),
+            Self::Zst(encoder) => encoder.flush(),
         }
     }
 }

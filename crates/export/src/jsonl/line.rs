@@ -15,12 +15,6 @@ use url::Url;
 
 use crate::{corpus::Document, error::ExportError};
 
-/// The fields before the text.
-#[derive(Serialize)]
-struct FieldsBefore<'m> {
-    id: &'m DocumentId,
-}
-
 /// The fields after the text.
 #[derive(Serialize)]
 struct FieldsAfter<'m> {
@@ -61,14 +55,14 @@ pub(super) fn write(
     document: &Document<'_>,
     mut put: impl FnMut(&[u8]) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    // Both objects lose a brace, so that they and the text between them are one object.
-    let before = json(&FieldsBefore { id: document.id() });
-    put(&before[..before.len() - 1])?;
+    put(b"{\"id\":")?;
+    put(&json(document.id()))?;
     put(b",\"text\":\"")?;
-    let mut text = Escaper::default();
-    document.read_text(|part| text.write(part, &mut put))?;
-    text.finish(&mut put)?;
+    let mut text = Escaper { held: Vec::new(), put: &mut put };
+    document.read_text(|part| text.write(part))?;
+    text.finish()?;
     put(b"\",")?;
+    // Without its brace: the fields belong to the object that has begun.
     put(&json(&fields_after(document))[1..])?;
     put(b"\n")
 }
@@ -108,36 +102,28 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Escapes a UTF-8 string (RFC 8259 §7) that arrives in parts, which may end within a character.
-#[derive(Default)]
-struct Escaper {
+struct Escaper<'p, P> {
     /// The end of the last part, if it may be the beginning of a line end.
     held: Vec<u8>,
+    put: &'p mut P,
 }
 
-impl Escaper {
-    fn write(
-        &mut self,
-        part: &[u8],
-        put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>,
-    ) -> Result<(), ExportError> {
+impl<P: FnMut(&[u8]) -> Result<(), ExportError>> Escaper<'_, P> {
+    fn write(&mut self, part: &[u8]) -> Result<(), ExportError> {
         if self.held.is_empty() {
-            return self.escape(part, put);
+            return self.escape(part);
         }
         let mut joined = std::mem::take(&mut self.held);
         joined.extend_from_slice(part);
-        self.escape(&joined, put)
+        self.escape(&joined)
     }
 
     /// Writes the bytes that are still held.
-    fn finish(self, put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>) -> Result<(), ExportError> {
-        put(&self.held)
+    fn finish(self) -> Result<(), ExportError> {
+        (self.put)(&self.held)
     }
 
-    fn escape(
-        &mut self,
-        part: &[u8],
-        put: &mut impl FnMut(&[u8]) -> Result<(), ExportError>,
-    ) -> Result<(), ExportError> {
+    fn escape(&mut self, part: &[u8]) -> Result<(), ExportError> {
         // The bytes from `start` on need no escape so far; they are written in one piece.
         let mut start = 0;
         for (at, byte) in part.iter().enumerate() {
@@ -157,7 +143,7 @@ impl Escaper {
                     let rest = &part[at..];
                     if LINE_ENDS.iter().any(|(raw, _)| rest.len() < raw.len() && raw.starts_with(rest)) {
                         // The rest decides whether it is one, so it waits for the next part.
-                        put(&part[start..at])?;
+                        (self.put)(&part[start..at])?;
                         self.held = rest.to_vec();
                         return Ok(());
                     }
@@ -168,11 +154,11 @@ impl Escaper {
                 }
                 _ => continue,
             };
-            put(&part[start..at])?;
-            put(escape)?;
+            (self.put)(&part[start..at])?;
+            (self.put)(escape)?;
             start = at + length;
         }
-        put(&part[start..])
+        (self.put)(&part[start..])
     }
 }
 
@@ -192,11 +178,11 @@ mod tests {
                 written.extend_from_slice(bytes);
                 Ok(())
             };
-            let mut text = Escaper::default();
+            let mut text = Escaper { held: Vec::new(), put: &mut put };
             for part in all.as_bytes().chunks(length) {
-                text.write(part, &mut put).unwrap();
+                text.write(part).unwrap();
             }
-            text.finish(&mut put).unwrap();
+            text.finish().unwrap();
             written.push(b'"');
             let line = str::from_utf8(&written).unwrap();
             assert!(!line.contains(|c: char| c < ' ' || "\u{85}\u{2028}\u{2029}".contains(c)), "{line:?}");

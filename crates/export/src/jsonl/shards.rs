@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::{self, BufWriter, Write},
     num::NonZeroU64,
     path::{Path, PathBuf},
 };
@@ -26,9 +27,8 @@ pub(super) struct Shards {
 /// A shard being written.
 struct Shard {
     path: PathBuf,
-    file: CompressedWriter,
-    /// Bytes to write. Most parts of lines are too small for a call of the encoder each.
-    buffer: Vec<u8>,
+    /// Most parts of lines are too small for a call of the encoder each.
+    file: BufWriter<CompressedWriter>,
     bytes: u64,
     lines: u64,
 }
@@ -91,29 +91,17 @@ impl Shard {
     fn create(path: PathBuf, compression: Compression) -> Result<Self, ExportError> {
         let file = AtomicFile::create(&path).and_then(|file| CompressedWriter::new(file, compression));
         let file = file.map_err(ExportError::writing(&path))?;
-        Ok(Self { path, file, buffer: Vec::with_capacity(2 * BUFFER_BYTES), bytes: 0, lines: 0 })
+        Ok(Self { path, file: BufWriter::with_capacity(BUFFER_BYTES, file), bytes: 0, lines: 0 })
     }
 
     fn write(&mut self, part: &[u8]) -> Result<(), ExportError> {
         self.bytes += part.len() as u64;
-        // A large part is written as it is, without a copy.
-        if part.len() >= BUFFER_BYTES {
-            return self.flush_with(part);
-        }
-        self.buffer.extend_from_slice(part);
-        if self.buffer.len() < BUFFER_BYTES { Ok(()) } else { self.flush_with(&[]) }
+        self.file.write_all(part).map_err(ExportError::writing(&self.path))
     }
 
-    /// Writes the buffer, then a part.
-    fn flush_with(&mut self, part: &[u8]) -> Result<(), ExportError> {
-        let written = self.file.write_all(&self.buffer).and_then(|()| self.file.write_all(part));
-        self.buffer.clear();
-        written.map_err(ExportError::writing(&self.path))
-    }
-
-    fn finish(mut self) -> Result<UncommittedFile, ExportError> {
-        self.flush_with(&[])?;
-        let file = self.file.finish().map_err(ExportError::writing(&self.path))?;
+    fn finish(self) -> Result<UncommittedFile, ExportError> {
+        let encoder = self.file.into_inner().map_err(io::IntoInnerError::into_error);
+        let file = encoder.and_then(CompressedWriter::finish).map_err(ExportError::writing(&self.path))?;
         UncommittedFile::sync(file, self.lines)
     }
 }

@@ -7,12 +7,15 @@ use ::parquet::{
     schema::types::ColumnPath,
 };
 
+use corpus::meta::Meta;
+
 use super::{
     DOCUMENTS,
     file::{ParquetFile, RowGroup, ascending, properties},
 };
 use crate::{
-    corpus::{Document, WordStats},
+    bibliography::Bibliography,
+    corpus::{Document, WordCounts, WordStats},
     directory::ExportDirectory,
     error::ExportError,
     report::UncommittedFile,
@@ -46,35 +49,20 @@ const SCHEMA: &str = "message document {
 /// The file, and the rows of the next row group.
 pub(super) struct Documents {
     file: ParquetFile,
-    rows: Rows,
+    rows: Vec<Row>,
     bytes: usize,
 }
 
-/// Rows, by column.
-#[derive(Default)]
-struct Rows {
-    texts: Vec<ByteArray>,
-    ids: Vec<ByteArray>,
-    urls: Vec<ByteArray>,
-    dates: Vec<Option<String>>,
-    languages: Vec<Option<String>>,
-    token_counts: Vec<Option<i64>>,
-    distinct_token_counts: Vec<Option<i64>>,
-    titles: Vec<Option<String>>,
-    authors: Vec<Option<String>>,
-    final_urls: Vec<ByteArray>,
-    encodings: Vec<ByteArray>,
-    raw_bytes: Vec<i64>,
-    raw_hashes: Vec<ByteArray>,
-    text_bytes: Vec<i64>,
-    text_hashes: Vec<ByteArray>,
-    duplicates_of: Vec<Option<String>>,
+struct Row {
+    text: ByteArray,
+    meta: Meta,
+    counts: Option<WordCounts>,
 }
 
 impl Documents {
     pub(super) fn create(directory: &ExportDirectory) -> Result<Self, ExportError> {
         let file = ParquetFile::create(directory, DOCUMENTS, SCHEMA, writer_properties())?;
-        Ok(Self { file, rows: Rows::default(), bytes: 0 })
+        Ok(Self { file, rows: Vec::new(), bytes: 0 })
     }
 
     pub(super) fn add(
@@ -88,11 +76,12 @@ impl Documents {
             Ok(())
         })?;
         // Before the text is added, so that only a text that is larger by itself exceeds the bound.
-        if self.bytes + text.len() > GROUP_BYTES || self.rows.texts.len() == GROUP_ROWS {
+        if self.bytes + text.len() > GROUP_BYTES || self.rows.len() == GROUP_ROWS {
             self.write_row_group()?;
         }
         self.bytes += text.len();
-        self.rows.add(text, document, stats);
+        let counts = stats.map(|stats| stats.measures);
+        self.rows.push(Row { text: text.into(), meta: document.meta.clone(), counts });
         Ok(())
     }
 
@@ -105,54 +94,39 @@ impl Documents {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
         // A corpus without documents has no row group.
-        if rows.texts.is_empty() {
+        if rows.is_empty() {
             return Ok(());
         }
-        self.file.write_row_group(rows.texts.len(), |group| rows.write(group))
+        self.file.write_row_group(rows.len(), |group| write_columns(&rows, group))
     }
 }
 
-impl Rows {
-    fn add(&mut self, text: Vec<u8>, document: &Document<'_>, stats: Option<&WordStats>) {
-        let (meta, bibliography) = (&document.meta, document.bibliography());
-        self.texts.push(text.into());
-        self.ids.push(document.id().as_str().into());
-        self.urls.push(meta.url.as_str().into());
-        self.dates.push(bibliography.created());
-        self.languages.push(bibliography.language());
-        self.token_counts.push(stats.map(|stats| to_i64(stats.measures.words)));
-        self.distinct_token_counts.push(stats.map(|stats| to_i64(stats.measures.distinct_words)));
-        self.titles.push(meta.title.clone());
-        self.authors.push(bibliography.author_name());
-        self.final_urls.push(meta.final_url.as_str().into());
-        self.encodings.push(meta.encoding.used.as_str().into());
-        self.raw_bytes.push(to_i64(meta.raw.bytes));
-        self.raw_hashes.push(meta.raw.blake3.as_str().into());
-        self.text_bytes.push(to_i64(meta.text.bytes));
-        self.text_hashes.push(meta.text.blake3.as_str().into());
-        self.duplicates_of.push(meta.duplicate_of.as_ref().map(ToString::to_string));
-    }
-
-    /// Writes the columns, in the order of the schema.
-    fn write(&self, group: &mut RowGroup<'_>) -> Result<(), ParquetError> {
-        group.long_strings(&self.texts)?;
-        group.long_strings(&self.ids)?;
-        group.long_strings(&self.urls)?;
-        group.optional_strings(&self.dates)?;
-        group.optional_strings(&self.languages)?;
-        group.null_doubles(self.texts.len())?;
-        group.optional_numbers(&self.token_counts)?;
-        group.optional_numbers(&self.distinct_token_counts)?;
-        group.optional_strings(&self.titles)?;
-        group.optional_strings(&self.authors)?;
-        group.long_strings(&self.final_urls)?;
-        group.long_strings(&self.encodings)?;
-        group.numbers(&self.raw_bytes)?;
-        group.long_strings(&self.raw_hashes)?;
-        group.numbers(&self.text_bytes)?;
-        group.long_strings(&self.text_hashes)?;
-        group.optional_strings(&self.duplicates_of)
-    }
+/// Writes the columns, in the order of the schema.
+fn write_columns(rows: &[Row], group: &mut RowGroup<'_>) -> Result<(), ParquetError> {
+    let strings = |of: fn(&Row) -> &str| rows.iter().map(move |row| ByteArray::from(of(row)));
+    let numbers = |of: fn(&Row) -> u64| rows.iter().map(|row| to_i64(of(row))).collect::<Vec<_>>();
+    let counts = |of: fn(WordCounts) -> u64| {
+        rows.iter().map(|row| row.counts.map(|counts| to_i64(of(counts)))).collect::<Vec<_>>()
+    };
+    let found =
+        |of: fn(Bibliography<'_>) -> Option<String>| rows.iter().map(move |row| of(Bibliography(&row.meta)));
+    group.long_strings(rows.iter().map(|row| row.text.clone()))?;
+    group.long_strings(strings(|row| row.meta.document.as_str()))?;
+    group.long_strings(strings(|row| &row.meta.url))?;
+    group.optional_strings(found(|bibliography| bibliography.created()))?;
+    group.optional_strings(found(|bibliography| bibliography.language()))?;
+    group.null_doubles(rows.len())?;
+    group.optional_numbers(&counts(|counts| counts.words))?;
+    group.optional_numbers(&counts(|counts| counts.distinct_words))?;
+    group.optional_strings(rows.iter().map(|row| row.meta.title.clone()))?;
+    group.optional_strings(found(|bibliography| bibliography.author_name()))?;
+    group.long_strings(strings(|row| &row.meta.final_url))?;
+    group.long_strings(strings(|row| &row.meta.encoding.used))?;
+    group.numbers(&numbers(|row| row.meta.raw.bytes))?;
+    group.long_strings(strings(|row| &row.meta.raw.blake3))?;
+    group.numbers(&numbers(|row| row.meta.text.bytes))?;
+    group.long_strings(strings(|row| &row.meta.text.blake3))?;
+    group.optional_strings(rows.iter().map(|row| row.meta.duplicate_of.as_ref().map(ToString::to_string)))
 }
 
 fn writer_properties() -> WriterPropertiesBuilder {

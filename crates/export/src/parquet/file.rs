@@ -88,11 +88,14 @@ pub(super) struct RowGroup<'f> {
 impl RowGroup<'_> {
     /// Writes the next column, of long strings. Each is a batch, because the writer ends a page only between
     /// batches.
-    pub(super) fn long_strings(&mut self, values: &[ByteArray]) -> Result<(), ParquetError> {
+    pub(super) fn long_strings(
+        &mut self,
+        values: impl Iterator<Item = ByteArray>,
+    ) -> Result<(), ParquetError> {
         self.column::<ByteArrayType>(|column| {
             values
-                .iter()
-                .try_for_each(|value| column.write_batch(std::slice::from_ref(value), None, None).map(drop))
+                .map(|value| column.write_batch(&[value], None, None))
+                .try_for_each(|written| written.map(drop))
         })
     }
 
@@ -109,25 +112,29 @@ impl RowGroup<'_> {
     }
 
     /// Writes the next column, of strings and nulls.
-    pub(super) fn optional_strings(&mut self, values: &[Option<String>]) -> Result<(), ParquetError> {
-        let values_present: Vec<ByteArray> =
-            values.iter().flatten().map(|value| ByteArray::from(value.as_str())).collect();
-        self.column::<ByteArrayType>(|column| {
-            column.write_batch(&values_present, Some(&levels(values)), None).map(drop)
-        })
+    pub(super) fn optional_strings(
+        &mut self,
+        values: impl Iterator<Item = Option<String>>,
+    ) -> Result<(), ParquetError> {
+        let values: Vec<_> = values.map(|value| value.map(|text| ByteArray::from(text.as_str()))).collect();
+        self.optional::<ByteArrayType>(&values)
     }
 
     /// Writes the next column, of integers and nulls.
     pub(super) fn optional_numbers(&mut self, values: &[Option<i64>]) -> Result<(), ParquetError> {
-        let values_present: Vec<i64> = values.iter().copied().flatten().collect();
-        self.column::<Int64Type>(|column| {
-            column.write_batch(&values_present, Some(&levels(values)), None).map(drop)
-        })
+        self.optional::<Int64Type>(values)
     }
 
     /// Writes the next column, of a double that is null in every row.
     pub(super) fn null_doubles(&mut self, rows: usize) -> Result<(), ParquetError> {
-        self.column::<DoubleType>(|column| column.write_batch(&[], Some(&vec![0; rows]), None).map(drop))
+        self.optional::<DoubleType>(&vec![None; rows])
+    }
+
+    fn optional<T: DataType>(&mut self, values: &[Option<T::T>]) -> Result<(), ParquetError> {
+        let present: Vec<T::T> = values.iter().flatten().cloned().collect();
+        // Definition levels: 1 for a value, 0 for null.
+        let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
+        self.column::<T>(|column| column.write_batch(&present, Some(&levels), None).map(drop))
     }
 
     fn column<T: DataType>(
@@ -139,11 +146,6 @@ impl RowGroup<'_> {
         write(column.typed::<T>())?;
         column.close()
     }
-}
-
-/// Returns the definition levels of a column: 1 for a value, 0 for null.
-fn levels<T>(values: &[Option<T>]) -> Vec<i16> {
-    values.iter().map(|value| i16::from(value.is_some())).collect()
 }
 
 fn in_batches(

@@ -47,11 +47,6 @@ impl Order {
 }
 
 impl VocabularyEntry {
-    /// Returns the maximum memory of the entry, in bytes.
-    pub(super) fn held_bytes(&self) -> u64 {
-        held_bytes(&self.token)
-    }
-
     pub(super) fn write(&self, run: &mut impl Write) -> io::Result<()> {
         let length = u32::try_from(self.token.len()).map_err(io::Error::other)?;
         run.write_all(&length.to_le_bytes())?;

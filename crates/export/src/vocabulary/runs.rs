@@ -9,7 +9,7 @@ use std::{
     io::{self, BufReader, BufWriter, Seek, Write},
 };
 
-use super::entry::{Order, VocabularyEntry};
+use super::entry::{Order, VocabularyEntry, held_bytes};
 use crate::{directory::ExportDirectory, error::ExportError};
 
 /// The number of runs that are merged at a time. It bounds the open files.
@@ -21,15 +21,34 @@ pub(super) struct Runs<'d> {
     directory: &'d ExportDirectory,
     order: Order,
     levels: Vec<Vec<File>>,
+    /// Entries of the next run, not sorted yet.
+    waiting: Vec<VocabularyEntry>,
+    waiting_bytes: u64,
+    /// The memory of entries that ends a run.
+    bytes_max: u64,
 }
 
 impl<'d> Runs<'d> {
-    pub(super) const fn new(directory: &'d ExportDirectory, order: Order) -> Self {
-        Self { directory, order, levels: Vec::new() }
+    pub(super) const fn new(directory: &'d ExportDirectory, order: Order, bytes_max: u64) -> Self {
+        Self { directory, order, levels: Vec::new(), waiting: Vec::new(), waiting_bytes: 0, bytes_max }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.levels.is_empty()
+    }
+
+    /// Adds an entry, in any order. Entries wait in memory until they are a run.
+    pub(super) fn push(&mut self, entry: VocabularyEntry) -> Result<(), ExportError> {
+        self.waiting_bytes += held_bytes(&entry.token);
+        self.waiting.push(entry);
+        if self.waiting_bytes < self.bytes_max { Ok(()) } else { self.add_waiting() }
+    }
+
+    fn add_waiting(&mut self) -> Result<(), ExportError> {
+        self.waiting_bytes = 0;
+        let mut full = std::mem::take(&mut self.waiting);
+        full.sort_unstable_by(|one, other| self.order.compare(one, other));
+        self.add(full)
     }
 
     /// Writes sorted entries as a run, and merges each level that is full.
@@ -57,9 +76,12 @@ impl<'d> Runs<'d> {
 
     /// Passes all entries to `visit` in order.
     pub(super) fn merge(
-        self,
+        mut self,
         visit: impl FnMut(VocabularyEntry) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
+        if !self.waiting.is_empty() {
+            self.add_waiting()?;
+        }
         let failed = ExportError::writing(self.directory.path());
         merge(self.levels.into_iter().flatten().collect(), self.order, &failed, visit)
     }
@@ -124,7 +146,7 @@ mod tests {
     fn runs_of_several_levels_add_up() {
         let place = tempfile::tempdir().unwrap();
         let directory = ExportDirectory::open(place.path()).unwrap();
-        let mut runs = Runs::new(&directory, Order::Token);
+        let mut runs = Runs::new(&directory, Order::Token, u64::MAX);
         let count = FAN_IN as u32 * FAN_IN as u32 + 5;
         for number in 0..count {
             runs.add(vec![entry(0, 2), entry(number + 1, 1)]).unwrap();
