@@ -117,7 +117,10 @@ impl ComparePlan {
             for row in &mut rows {
                 let run = scratch.run("run").await?;
                 let took = match row.work {
-                    Workload::Fetch { at_a_time } => fetching.time(run.blobs(), at_a_time, shutdown).await,
+                    Workload::Fetch { at_a_time } => {
+                        let fetched = fetching.fetch(run.blobs(), at_a_time, shutdown).await;
+                        fetched.map(|fetched| fetched.map(|(_, took)| took))
+                    }
                     Workload::Process { threads, chunk } => {
                         processing.time(run.blobs(), threads, chunk, shutdown).await
                     }

@@ -86,14 +86,4 @@ impl FetchRuns {
         let next = stage_runner::run_all(&stage, self.jobs.clone(), at_a_time, shutdown).await?;
         Ok(next.map(|next| (next, started.elapsed())))
     }
-
-    /// Returns the time that this takes, or `None` if it was stopped.
-    pub(crate) async fn time(
-        &self,
-        blobs: Arc<dyn BlobStore>,
-        at_a_time: usize,
-        shutdown: &Shutdown,
-    ) -> Result<Option<Duration>, CompareError> {
-        Ok(self.fetch(blobs, at_a_time, shutdown).await?.map(|(_, took)| took))
-    }
 }

@@ -1,15 +1,16 @@
 //! The ways of working that are measured, their times, and how they compare.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{mem::discriminant, num::NonZeroU64, time::Duration};
 
 use process::config::Chunk;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The smallest pieces: one line each.
 const LINE: Chunk = Chunk::Bytes(NonZeroU64::MIN);
 
 /// The work of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "work", rename_all = "snake_case")]
 pub enum Workload {
     /// Texts are fetched.
     Fetch {
@@ -21,17 +22,19 @@ pub enum Workload {
         /// The number of threads.
         threads: usize,
         /// The pieces of work.
+        #[serde(serialize_with = "as_written")]
         chunk: Chunk,
     },
 }
 
+fn as_written<S: Serializer>(chunk: &Chunk, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(chunk)
+}
+
 impl Workload {
     /// Returns whether both fetch or both process.
-    pub const fn is_like(self, other: Self) -> bool {
-        matches!(
-            (self, other),
-            (Self::Fetch { .. }, Self::Fetch { .. }) | (Self::Process { .. }, Self::Process { .. })
-        )
+    pub fn is_like(self, other: Self) -> bool {
+        discriminant(&self) == discriminant(&other)
     }
 
     fn name(self) -> String {
@@ -56,10 +59,8 @@ pub struct Measurement {
     /// The name for people.
     pub name: String,
     /// The work.
-    #[serde(skip)]
-    pub work: Workload,
     #[serde(flatten)]
-    work_json: WorkloadJson,
+    pub work: Workload,
     /// The time of each run.
     seconds: Vec<f64>,
     /// The mean of the times.
@@ -70,38 +71,13 @@ pub struct Measurement {
     pub speed_up: f64,
 }
 
-/// A [`Workload`] in JSON.
-#[derive(Debug, Clone, Serialize)]
-struct WorkloadJson {
-    work: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at_a_time: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    threads: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    chunk: Option<String>,
-}
-
 impl Measurement {
     /// Creates a measurement without times.
     #[must_use]
     pub fn new(work: Workload) -> Self {
-        let work_json = match work {
-            Workload::Fetch { at_a_time } => {
-                WorkloadJson { work: "fetch", at_a_time: Some(at_a_time), threads: None, chunk: None }
-            }
-            Workload::Process { threads, chunk } => WorkloadJson {
-                work: "process",
-                at_a_time: None,
-                threads: Some(threads),
-                chunk: Some(chunk.to_string()),
-            },
-        };
-        let name = work.name();
         Self {
-            name,
+            name: work.name(),
             work,
-            work_json,
             seconds: Vec::new(),
             mean: 0.0,
             standard_deviation: None,
