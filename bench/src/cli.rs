@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     churn::{Churn, Done},
     fetch::cli::FetchArgs,
     machine::Machine,
+    only::Only,
     process, program,
     report::Report,
     row,
@@ -145,15 +146,8 @@ impl QueueArgs {
         } else {
             Vec::new()
         };
-        let file = self.output_dir.join("queue.json");
-        row::write(&[&rows[..], &long[..]].concat(), &file)?;
-        let text = format!(
-            "{}{}\n{}\n",
-            table::compared(&rows),
-            table::alone("juggle's queue", &long),
-            file.display()
-        );
-        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
+        let tables = format!("{}{}", table::compared(&rows), table::alone("juggle's queue", &long));
+        publish(&[&rows[..], &long[..]].concat(), &tables, &self.output_dir.join("queue.json"))
     }
 
     fn plan(&self, chosen: &Chosen, directory: PathBuf) -> anyhow::Result<Plan> {
@@ -223,25 +217,12 @@ struct Chosen {
 impl Chosen {
     /// Selects by `--only`: shapes and long ones together that are named, or all if none is; tools likewise.
     fn of(only: &[String]) -> anyhow::Result<Self> {
-        let shapes = Shape::ALL.map(|shape| (shape, named(only, shape.name())));
-        let long = Long::ALL.map(|long| (long, named(only, long.name())));
-        let tools = Tool::ALL.map(|tool| (tool, named(only, tool.name())));
-        let work: Vec<_> =
-            shapes.iter().map(|(_, parts)| parts).chain(long.iter().map(|(_, parts)| parts)).collect();
-        let known: Vec<_> =
-            work.iter().copied().chain(tools.iter().map(|(_, parts)| parts)).flatten().collect();
-        if let Some(unknown) = only.iter().find(|part| !known.contains(&part)) {
-            bail!(
-                "no shape and no tool has '{unknown}' in its name, and it is neither 'backlog' nor \
-                'churn'"
-            );
-        }
-        let any_work = work.iter().any(|parts| !parts.is_empty());
-        let any_tool = tools.iter().any(|(_, parts)| !parts.is_empty());
+        let works = [&Shape::ALL.map(Shape::name)[..], &Long::ALL.map(Long::name)].concat();
+        let only = Only::of(only, &works, &Tool::ALL.map(Tool::name))?;
         Ok(Self {
-            shapes: kept(&shapes, any_work),
-            long: kept(&long, any_work),
-            tools: kept(&tools, any_tool),
+            shapes: only.works(&Shape::ALL, Shape::name),
+            long: only.works(&Long::ALL, Long::name),
+            tools: only.tools(&Tool::ALL, Tool::name),
         })
     }
 }
@@ -263,14 +244,14 @@ pub(crate) fn data(output: &Path) -> anyhow::Result<PathBuf> {
     Ok(data)
 }
 
-/// The parts that this name holds, in any case.
-pub(crate) fn named<'a>(only: &'a [String], name: &str) -> Vec<&'a String> {
-    only.iter().filter(|part| name.to_lowercase().contains(&part.to_lowercase())).collect()
-}
-
-/// Those that were named, if any of their kind was; else all.
-pub(crate) fn kept<T: Copy>(all: &[(T, Vec<&String>)], any: bool) -> Vec<T> {
-    all.iter().filter(|(_, parts)| !any || !parts.is_empty()).map(|(one, _)| *one).collect()
+/// Writes the rows to a JSON file, and prints the tables and the path of the file.
+///
+/// # Errors
+/// If the file cannot be written, or nothing can be printed.
+pub(crate) fn publish(rows: &[Row], tables: &str, file: &Path) -> anyhow::Result<()> {
+    row::write(rows, file)?;
+    let text = format!("{tables}\n{}\n", file.display());
+    io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
 }
 
 /// Says on standard error what is being done.

@@ -17,7 +17,7 @@
 //! * [`fetch`]: downloads, with a map of its own;
 //! * [`store`]: the store stage, with a map of its own;
 //! * [`process`]: the process stage and counting alone, with a map of its own;
-//! * [`cli`]: the command; [`amount`]: how much is done.
+//! * [`cli`]: the command; `only`, [`amount`]: what is measured, and how much is done.
 
 pub mod amount;
 pub mod backlog;
@@ -27,6 +27,7 @@ pub mod connection;
 pub mod fetch;
 pub mod job;
 pub mod machine;
+mod only;
 pub mod peers;
 pub mod process;
 pub mod program;

@@ -1,12 +1,7 @@
 //! `juggle-bench fetch`.
 
-use std::{
-    cell::RefCell,
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::{cell::RefCell, path::PathBuf};
 
-use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{
@@ -20,10 +15,11 @@ use super::{
 };
 use crate::{
     amount::Amount,
-    cli::{data, kept, named, note},
+    cli::{data, note, publish},
     machine::Machine,
+    only::Only,
     report::Report,
-    row::{self, Row},
+    row::Row,
     table,
 };
 
@@ -97,11 +93,8 @@ impl FetchArgs {
             compared.extend(plan.measure(*files, &mut note)?);
         }
         let (alone, broken) = measure_alone(&plan, &chosen.alone)?;
-        let file = self.output_dir.join("fetch.json");
-        row::write(&[&compared[..], &alone[..]].concat(), &file)?;
         let tables = format!("{}{}", table::compared(&compared), table::alone("juggle", &alone));
-        let text = format!("{tables}\n{}\n", file.display());
-        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")?;
+        publish(&[&compared[..], &alone[..]].concat(), &tables, &self.output_dir.join("fetch.json"))?;
         broken.map_or(Ok(()), Err)
     }
 }
@@ -134,22 +127,12 @@ struct Chosen {
 impl Chosen {
     /// Selects by `--only`: shapes together that are named, or all if none is; downloaders likewise.
     fn of(only: &[String]) -> anyhow::Result<Self> {
-        let files = Files::ALL.map(|files| (files, named(only, files.name())));
-        let alone = Alone::ALL.map(|alone| (alone, named(only, alone.name())));
-        let downloaders = Downloader::ALL.map(|one| (one, named(only, one.name())));
-        let work: Vec<_> =
-            files.iter().map(|(_, parts)| parts).chain(alone.iter().map(|(_, parts)| parts)).collect();
-        let known: Vec<_> =
-            work.iter().copied().chain(downloaders.iter().map(|(_, parts)| parts)).flatten().collect();
-        if let Some(unknown) = only.iter().find(|part| !known.contains(&part)) {
-            bail!("no shape and no downloader has '{unknown}' in its name");
-        }
-        let any_work = work.iter().any(|parts| !parts.is_empty());
-        let any_downloader = downloaders.iter().any(|(_, parts)| !parts.is_empty());
+        let works = [&Files::ALL.map(Files::name)[..], &Alone::ALL.map(Alone::name)].concat();
+        let only = Only::of(only, &works, &Downloader::ALL.map(Downloader::name))?;
         Ok(Self {
-            files: kept(&files, any_work),
-            alone: kept(&alone, any_work),
-            downloaders: kept(&downloaders, any_downloader),
+            files: only.works(&Files::ALL, Files::name),
+            alone: only.works(&Alone::ALL, Alone::name),
+            downloaders: only.tools(&Downloader::ALL, Downloader::name),
         })
     }
 }

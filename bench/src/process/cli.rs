@@ -2,11 +2,10 @@
 
 use std::{
     cell::RefCell,
-    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use tempfile::TempDir;
 
@@ -20,10 +19,11 @@ use super::{
 };
 use crate::{
     amount::Amount,
-    cli::{data, kept, named, note},
+    cli::{data, note, publish},
     machine::{self, Machine},
+    only::Only,
     report::Report,
-    row::{self, Row},
+    row::Row,
     server::installed,
     speed::RUN,
     table,
@@ -114,11 +114,8 @@ impl ProcessArgs {
             compared.extend(stage);
             alone = rest;
         }
-        let file = self.output_dir.join("process.json");
-        row::write(&[&compared[..], &alone[..]].concat(), &file)?;
         let tables = format!("{busy}{}{}", table::compared(&compared), table::alone("juggle", &alone));
-        let text = format!("{tables}\n{}\n", file.display());
-        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
+        publish(&[&compared[..], &alone[..]].concat(), &tables, &self.output_dir.join("process.json"))
     }
 
     /// The texts, and the directory that holds them if they were generated.
@@ -179,17 +176,10 @@ struct Chosen {
 impl Chosen {
     /// Selects by `--only`: works together that are named, or all if none is; counters likewise.
     fn of(only: &[String]) -> anyhow::Result<Self> {
-        let works = Work::ALL.map(|work| (work, named(only, work.name())));
-        let counters = Counter::ALL.map(|counter| (counter, named(only, counter.name())));
-        let of_works: Vec<&String> = works.iter().flat_map(|(_, parts)| parts).copied().collect();
-        let of_counters: Vec<&String> = counters.iter().flat_map(|(_, parts)| parts).copied().collect();
-        let is_unknown = |part: &&String| !of_works.contains(part) && !of_counters.contains(part);
-        if let Some(unknown) = only.iter().find(is_unknown) {
-            bail!("no work and no tool has '{unknown}' in its name");
-        }
+        let only = Only::of(only, &Work::ALL.map(Work::name), &Counter::ALL.map(Counter::name))?;
         Ok(Self {
-            works: kept(&works, !of_works.is_empty()),
-            counters: kept(&counters, !of_counters.is_empty()),
+            works: only.works(&Work::ALL, Work::name),
+            counters: only.tools(&Counter::ALL, Counter::name),
         })
     }
 }

@@ -1,20 +1,16 @@
 //! `juggle-bench store`.
 
-use std::{
-    cell::RefCell,
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::{cell::RefCell, path::PathBuf};
 
-use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{form::Form, speed::Plan};
 use crate::{
     amount::Amount,
-    cli::{data, kept, named, note},
+    cli::{data, note, publish},
     fetch::speed::Files,
-    row, table,
+    only::Only,
+    table,
 };
 
 /// Command-line arguments.
@@ -60,31 +56,14 @@ impl StoreArgs {
         for files in files {
             rows.extend(plan.measure(files, &mut note)?);
         }
-        let file = self.output_dir.join("store.json");
-        row::write(&rows, &file)?;
-        let text = format!("{}\n{}\n", table::compared(&rows), file.display());
-        io::stdout().lock().write_all(text.as_bytes()).context("failed to print the table")
+        publish(&rows, &table::compared(&rows), &self.output_dir.join("store.json"))
     }
 }
 
 /// Selects by `--only`: shapes together that are named, or all if none is; forms likewise.
 fn chosen(only: &[String]) -> anyhow::Result<(Vec<Files>, Vec<Form>)> {
-    let files = Files::ALL.map(|files| (files, named(only, files.name())));
-    let forms = Form::ALL.map(|form| (form, named(only, form.name())));
-    let known: Vec<&String> = files
-        .iter()
-        .map(|(_, parts)| parts)
-        .chain(forms.iter().map(|(_, parts)| parts))
-        .flatten()
-        .copied()
-        .collect();
-    if let Some(unknown) = only.iter().find(|part| !known.contains(part)) {
-        bail!("no shape and no form has '{unknown}' in its name");
-    }
-    let any = |parts: &[Vec<&String>]| parts.iter().any(|parts| !parts.is_empty());
-    let any_files = any(&files.clone().map(|(_, parts)| parts));
-    let any_form = any(&forms.clone().map(|(_, parts)| parts));
-    Ok((kept(&files, any_files), kept(&forms, any_form)))
+    let only = Only::of(only, &Files::ALL.map(Files::name), &Form::ALL.map(Form::name))?;
+    Ok((only.works(&Files::ALL, Files::name), only.tools(&Form::ALL, Form::name)))
 }
 
 #[cfg(test)]
