@@ -11,8 +11,8 @@ pub enum HuggingFace {}
 impl HuggingFace {
     pub(crate) fn open(_: &str) -> Result<Self, InvalidTokenizer> {
         Err(InvalidTokenizer(
-            "this juggle is built without Hugging Face tokenizers: build it with \
-             'cargo build --release --locked -p juggle --features hf'"
+            "this program was built without Hugging Face tokenizers. To build it with them: cargo build \
+             --release --locked -p juggle --features hf"
                 .to_owned(),
         ))
     }
