@@ -10,12 +10,11 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use flow::{
-    atomic_file,
     blobs::{BlobError, BlobKind, BlobName},
     choices,
     document::DocumentId,
@@ -87,7 +86,7 @@ impl Layout {
         let at = |error| BlobError::at(dir, error);
         fs::create_dir_all(dir).map_err(at)?;
         // Two processes that begin at the same time must not have different layouts.
-        let _locked =
+        let locked =
             File::open(dir).and_then(|directory| directory.lock().map(|()| directory)).map_err(at)?;
         let has = Self::of(dir)?;
         if has == self {
@@ -97,8 +96,13 @@ impl Layout {
         if has == Self::Sharded || !is_empty(dir)? {
             return Err(LayoutError::Other { dir: dir.to_owned(), has });
         }
-        let path = dir.join(LAYOUT);
-        atomic_file::write(&path, format!("{self}\n")).map_err(|error| BlobError::at(&path, error))?;
+        // The temporary name is always the same, so that the next attempt replaces what a killed one has left.
+        let (path, temporary) = (dir.join(LAYOUT), dir.join(format!("{LAYOUT}.tmp")));
+        safe_file::create(&temporary)
+            .and_then(|mut file| writeln!(file, "{self}").and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&temporary, &path))
+            .and_then(|()| locked.sync_all())
+            .map_err(|error| BlobError::at(&path, error))?;
         Ok(())
     }
 }
