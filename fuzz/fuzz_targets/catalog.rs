@@ -1,5 +1,5 @@
-//! The catalogue of Project Gutenberg. The first byte says which filter there is, the rest is the catalogue, with or
-//! without its header.
+//! The catalogue of Project Gutenberg. The first byte says which filter there is, the rest is the catalogue,
+//! with or without its header.
 //!
 //! * Every entry keeps its guarantee, is a book by its number, and asks no main site.
 //! * A filter lets through a part of what is there without it, in the same order; a limit its beginning.

@@ -1,7 +1,9 @@
-//! `Content-Encoding` undone. The first byte says which codings, the second how it is cut, the rest is the body.
+//! `Content-Encoding` undone. The first byte says which codings, the second how it is cut, the rest is the
+//! body.
 //!
 //! * No more comes out than the caps allow, whatever comes in; a fault ends it.
-//! * What decodes is the same however it is cut, and so is whether it decodes; which of several faults is met first is not.
+//! * What decodes is the same however it is cut, and so is whether it decodes; which of several faults is met
+//!   first is not.
 //! * What the encoders of other hands make of any bytes decodes to them; cut short, it does not decode.
 #![no_main]
 

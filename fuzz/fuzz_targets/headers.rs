@@ -1,12 +1,12 @@
-//! The head of an answer: a status line and header fields, as lines `name: value`, and the body behind a blank line.
+//! The head of an answer: a status line and header fields, as lines `name: value`, and the body behind a
+//! blank line.
 //!
 //! * `Content-Range` lies within its total, and reads back what it says.
 //! * `Retry-After` is within its cap, and so is every wait that comes of it.
 //! * A strong validator is one line of text that its own answer does not contradict, and not a weak one.
 //! * A media type is in lower case and without parameters, and reads back as itself.
 //! * A whole body has status 200 or 203, has no range that is less than all of it, and is within the limit.
-//! * A rest has status 206, begins where the part ends and
-//!   goes to the end of the whole, of the same version.
+//! * A rest has status 206, begins where the part ends and goes to the end of the whole, of the same version.
 //! * What a body is, by its bytes and its media type, does not depend on how it is cut into pieces.
 #![no_main]
 

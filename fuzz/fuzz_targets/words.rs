@@ -1,5 +1,5 @@
-//! The words of any text are those of UAX #29, lower-cased: the short way against the definition, and the counts against
-//! the words.
+//! The words of any text are those of UAX #29, lower-cased: the short way against the definition, and the
+//! counts against the words.
 #![no_main]
 
 use std::collections::BTreeMap;

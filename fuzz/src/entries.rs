@@ -7,8 +7,8 @@ use url::Url;
 const JSON_BYTES_MAX: usize = 60 * 1024;
 const MESSAGE_CHARS_MAX: usize = 1000;
 
-/// The guarantee of an entry from bytes: 1 to 16 different URLs, each normalised, absolute and of the web; an id that is a
-/// safe file name; JSON of at most 60 KiB, which reads back as the entry.
+/// The guarantee of an entry from bytes: 1 to 16 different URLs, each normalised, absolute and of the web; an
+/// id that is a safe file name; JSON of at most 60 KiB, which reads back as the entry.
 pub fn check(entry: &Entry) {
     assert!((1..=16).contains(&entry.urls.len()), "{}", entry.urls.len());
     for (at, text) in entry.urls.iter().enumerate() {

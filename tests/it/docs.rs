@@ -1,10 +1,12 @@
-//! Runs the commands of README.md and of the pages below docs/, and compares their output with what is printed there.
+//! Runs the commands of README.md and of the pages below docs/, and compares their output with what is
+//! printed there.
 //!
-//! A block that begins with ```` ```console ```` is a session. A line `$ command` is run by `sh` in a directory that a page has
-//! for itself, with a copy of the repository's `data/` in it. A line `> …` continues the command. What follows is its
-//! output, standard error included; without any, the output is not compared. `? 8` states an exit status that is not 0.
-//! In expected output `[..]` stands for any characters of a line and `...` for any number of lines. Times, rates,
-//! sizes, ports and hashes may differ. `JUGGLE_DOCS=write` writes the real output into the pages instead.
+//! A block that begins with ```` ```console ```` is a session. A line `$ command` is run by `sh` in a
+//! directory that a page has for itself, with a copy of the repository's `data/` in it. A line `> …`
+//! continues the command. What follows is its output, standard error included; without any, the output is not
+//! compared. `? 8` states an exit status that is not 0. In expected output `[..]` stands for any characters
+//! of a line and `...` for any number of lines. Times, rates, sizes, ports and hashes may differ.
+//! `JUGGLE_DOCS=write` writes the real output into the pages instead.
 //!
 //! Commands that name a URL or a book of Project Gutenberg reach a server on loopback through `--mirror`.
 

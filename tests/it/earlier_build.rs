@@ -1,8 +1,9 @@
 //! A run directory that an earlier build has made is opened, continued and verified by this one.
 //!
-//! `fixtures/run-0.1.0` was made with the last build before the crate `corpus`: a directory of five texts went through the
-//! pipeline, which wrote `corpus.lock`. Then one more text was fetched and stored, and another one was fetched. So the
-//! store lane and the process lane have a pending job each, and no job needs the files that the URLs name.
+//! `fixtures/run-0.1.0` was made with the last build before the crate `corpus`: a directory of five texts
+//! went through the pipeline, which wrote `corpus.lock`. Then one more text was fetched and stored, and
+//! another one was fetched. So the store lane and the process lane have a pending job each, and no job needs
+//! the files that the URLs name.
 
 use std::{
     fs::{self, File},

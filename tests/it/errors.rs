@@ -1,4 +1,5 @@
-//! Errors are for people: one clear message with what to do, the documented exit code, nothing lost, no panic.
+//! Errors are for people: one clear message with what to do, the documented exit code, nothing lost, no
+//! panic.
 
 use std::{
     collections::BTreeMap,
@@ -206,8 +207,8 @@ async fn wrong_flags_and_values_are_usage_errors() {
     }
 }
 
-/// How a file system of its own can be made: by an ordinary user in a namespace of users, where the system lets one; else
-/// by root.
+/// Returns the option of `unshare` that lets this user mount a file system: in a namespace of users if the
+/// system allows it, otherwise as root.
 async fn way_to_mount(mount: &Path) -> Option<&'static str> {
     for way in ["-Urm", "-m"] {
         let probe = [way, "mount", "-t", "tmpfs", "tmpfs"];
@@ -270,7 +271,8 @@ async fn a_full_disk_stops_the_run_and_loses_nothing() {
     }
 }
 
-/// What lies under a final name in one directory has the bytes that it has in another; a download those of its raw file.
+/// Asserts that every file under a final name in one directory has the bytes that it has in another, and a
+/// download those of its raw file.
 fn assert_whole(harness: &Harness, left: &str, roomy: &BTreeMap<PathBuf, Vec<u8>>) {
     let is_hidden =
         |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));

@@ -148,7 +148,8 @@ async fn a_command_that_does_not_work_ends_the_run_and_fails_no_document() {
     harness.juggle(&["process"], "out", &["--exec", " "]).await.expect_error(2, &["use a command"]);
 }
 
-/// The cap of an answer is a MiB and eight times the text; all else that a child says is passed on or dropped.
+/// The cap of an answer is a MiB and eight times the text; all else that a child says is passed on or
+/// dropped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gigabyte_on_whatever_stream_takes_no_memory() {
     const RSS_BYTES_MAX: u64 = 64 << 20;

@@ -1,5 +1,5 @@
-//! Servers that behave as badly as servers can, against the real program: every row of one table, in two runs, one
-//! of them with small deadlines for servers that let one wait.
+//! Servers that behave as badly as servers can, against the real program: every row of one table, in two
+//! runs, one of them with small deadlines for servers that let one wait.
 //!
 //! Each row is a host of its own, so that what one of them asks for (a pause, a ban) holds up no other.
 
@@ -90,7 +90,7 @@ impl Run {
         command
     }
 
-    /// What the dead jobs of the fetch lane died of, by document.
+    /// Returns the reasons and messages of the dead jobs of the fetch lane, by document.
     async fn deaths(&self) -> BTreeMap<String, (String, String)> {
         let words = ["queue", "ls", "--lane", "fetch", "--state", "dead", "--limit", "1000"];
         let jobs = self.juggle(&words).await.expect(0).json();
@@ -119,7 +119,7 @@ impl Played {
         format!("{url}\t{}\n", self.row.name)
     }
 
-    /// What is wrong with how it ended.
+    /// Returns the differences from the expected end.
     fn faults(&self, death: Option<&(String, String)>, spool: &Path) -> Vec<String> {
         let mut faults = Vec::new();
         let file = fs::read(spool.join(format!("{}.spool", self.row.name))).ok();
@@ -152,7 +152,7 @@ impl Played {
     }
 }
 
-/// What a request tells that none may.
+/// Returns a header field of a request that must not be sent.
 fn told(request: &Request) -> Option<String> {
     ["cookie", "referer", "authorization", "proxy-authorization", "origin", "from"]
         .iter()
@@ -216,8 +216,8 @@ async fn is_over(run: &Run) {
     tokio::time::timeout(Duration::from_secs(30), closed).await.expect("all connections are closed");
 }
 
-/// What the next stage makes of it: every file below `raw` is one that was expected, whole; and no name that a server
-/// gave is on this disk.
+/// Asserts that the store stage makes only expected, whole files below `raw`, and that no name given by a
+/// server is on this disk.
 async fn nothing_half_is_stored(run: &Run) {
     let ended = run.juggle(&["store"]).await;
     assert!(matches!(ended.code, Some(0 | 8)), "{}", ended.stderr);
@@ -270,7 +270,7 @@ async fn a_host_that_asks_for_a_long_wait_keeps_its_job_and_delays_no_other() {
     assert!(run.played.iter().all(|played| played.host.requests().len() == 1));
 }
 
-/// How many seconds after its failure a delayed job may be claimed, to the nearest.
+/// Returns the document of a delayed job, and the seconds from its failure to its next claim, rounded.
 fn waits(job: &serde_json::Value) -> (&str, u64) {
     let ms = |key: &str| job[key].as_u64().unwrap();
     (job["document"].as_str().unwrap(), (ms("due_ms") - ms("changed_ms") + 500) / 1_000)

@@ -63,8 +63,9 @@ async fn a_text_of_a_gibibyte_is_fetched_and_stored_in_little_memory() {
     assert_eq!(std::fs::metadata(harness.path("out/raw/t0_raw.txt")).unwrap().len(), BYTES);
 }
 
-/// A line of words is cut, so it takes no more than other texts. A word cannot be, for it is one token: it stands in the text
-/// that was read, among the tokens, and in the counts, each of which may have grown by doubling.
+/// A line of words is cut, so it takes no more than other texts. A word cannot be, for it is one token: it
+/// stands in the text that was read, among the tokens, and in the counts, each of which may have grown by
+/// doubling.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_line_of_100_mb_is_processed_in_bounded_memory() {
     const BYTES: usize = 100_000_000;

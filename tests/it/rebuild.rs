@@ -104,7 +104,8 @@ impl Damage {
     }
 }
 
-/// Every command that opens the queue says that it is damaged and what to do, and leaves the database as it is.
+/// Every command that opens the queue says that it is damaged and what to do, and leaves the database as it
+/// is.
 async fn assert_told_and_left_alone(harness: &Harness, out: &str) {
     let database = database(harness, out);
     let before = files(&database);
@@ -118,7 +119,8 @@ async fn assert_told_and_left_alone(harness: &Harness, out: &str) {
     assert_same(&files(&database), &before);
 }
 
-/// A rebuild gives the whole queue back: the next run asks the server for nothing, and the corpus stays as it is.
+/// A rebuild gives the whole queue back: the next run asks the server for nothing, and the corpus stays as it
+/// is.
 async fn assert_rebuilt_whole(harness: &Harness, out: &str, documents: usize) {
     let (requests, tree) = (harness.server.request_count(), harness.tree(out));
     let damaged = files(&database(harness, out));

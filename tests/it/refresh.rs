@@ -1,5 +1,5 @@
-//! Asking again for what is stored: what did not change costs a conditional request, what changed is replaced and flows
-//! on, what cannot be had stays.
+//! Asking again for what is stored: what did not change costs a conditional request, what changed is replaced
+//! and flows on, what cannot be had stays.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -14,8 +14,8 @@ use crate::harness::{Harness, data, finish, program};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sample_becomes_a_corpus_and_a_second_run_asks_for_nothing() {
     let harness = Harness::sample();
-    // One after the other: two texts with the same bytes that came together would look like a notice, and one of them
-    // would be asked for once more.
+    // One after the other: two texts with the same bytes that came together would look like a notice, and one
+    // of them would be asked for once more.
     let ended = harness.sample_pipeline("out", &["-j", "1"]).await.expect(0);
     for word in ["sample-orchard", "same text as sample-orchard", "13 documents", "Le", "山の郵便局"] {
         assert!(ended.stdout.contains(word), "{word}:\n{}", ended.stdout);

@@ -27,7 +27,8 @@ fn crates_depend_on_each_other_only_as_the_dataflow_says() {
             "juggle" => assert_eq!(ours.len(), 12, "{ours:?}"),
             // They read or write the records of documents.
             "store" | "export" => assert_eq!(ours, ["corpus", "flow"], "{name}"),
-            // Lists are fetched and unpacked as texts are, and name their encodings by the labels that texts have.
+            // Lists are fetched and unpacked as texts are, and name their encodings by the labels that texts
+            // have.
             "sources" => assert_eq!(ours, ["corpus", "fetch", "flow", "store"]),
             // It makes a queue from what is listed and stored.
             "rebuild" => assert_eq!(ours, ["corpus", "flow", "queue", "sources"]),

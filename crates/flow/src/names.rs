@@ -1,7 +1,7 @@
 //! Prints and parses enums whose values have names.
 
-/// Implements `Display` and `FromStr` for an enum by its `ALL` and its `name`. The second argument is the error
-/// for an unknown name, with `{}` in its place.
+/// Implements `Display` and `FromStr` for an enum by its `ALL` and its `name`. The second argument is the
+/// error for an unknown name, with `{}` in its place.
 macro_rules! impl_names {
     ($named:ty, $unknown:literal) => {
         impl std::fmt::Display for $named {

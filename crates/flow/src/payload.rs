@@ -48,8 +48,8 @@ pub struct FetchJob {
 }
 
 impl FetchJob {
-    /// Returns the rule for ended jobs of the document, here and downstream. A job that fetches a document again
-    /// renews them.
+    /// Returns the rule for ended jobs of the document, here and downstream. A job that fetches a document
+    /// again renews them.
     #[must_use]
     pub const fn on_duplicate(&self) -> OnDuplicate {
         if self.stored.is_some() || self.lost > 0 { OnDuplicate::Renew } else { OnDuplicate::Absorb }

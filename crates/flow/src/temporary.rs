@@ -71,8 +71,8 @@ pub fn hold(file: &File, path: &Path) -> io::Result<Held> {
     }
 }
 
-/// Replaces a file by one with these bytes, which are written to `temporary` first. Nothing is synced, so after
-/// power loss the file may have any content.
+/// Replaces a file by one with these bytes, which are written to `temporary` first. Nothing is synced, so
+/// after power loss the file may have any content.
 ///
 /// # Errors
 /// Returns an error if the file cannot be written, locked or renamed. The temporary file is removed then.

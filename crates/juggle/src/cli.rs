@@ -135,8 +135,8 @@ pub struct StageArgs {
     pub follow: bool,
     /// Continue until stopped, and add source lists and texts put into PATH
     ///
-    /// PATH is a directory or a file, and does not have to exist yet. A list that has changed is added again, a
-    /// text only once. Can be repeated.
+    /// PATH is a directory or a file, and does not have to exist yet. A list that has changed is added again,
+    /// a text only once. Can be repeated.
     #[arg(long, value_name = "PATH", conflicts_with = "once")]
     pub watch: Vec<PathBuf>,
     /// Request stored texts again, and fetch those that have changed
@@ -146,7 +146,8 @@ pub struct StageArgs {
     pub refresh: bool,
     /// Show how the texts would be divided over threads, but process nothing
     ///
-    /// Compares --chunk with other values, for the waiting texts, or for all stored texts if no text is waiting.
+    /// Compares --chunk with other values, for the waiting texts, or for all stored texts if no text is
+    /// waiting.
     #[arg(long, conflicts_with_all = ["once", "follow", "watch", "refresh"])]
     pub explain: bool,
     /// Settings.

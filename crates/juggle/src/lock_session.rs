@@ -21,8 +21,8 @@ use crate::{
 /// The maximum number of differences that are named for people.
 pub(crate) const NAMED_MAX: usize = 40;
 
-/// Reads the lock that a run must match, if there is one: the one at the given path, or without a path the one
-/// in the run directory.
+/// Reads the lock that a run must match, if there is one: the one at the given path, or without a path the
+/// one in the run directory.
 ///
 /// # Errors
 /// Returns the errors of [`ExpectedLock::read`].

@@ -3,7 +3,8 @@
 //! * [`chunking`]: the sizes of windows and chunks;
 //! * `scheduler`: the documents that wait, the largest first;
 //! * `thread_pool`: the threads; [`busy_time`]: how long each was busy;
-//! * [`partition`]: predicts how other sizes of chunks would divide the work; [`partition_table`] compares them.
+//! * [`partition`]: predicts how other sizes of chunks would divide the work; [`partition_table`] compares
+//!   them.
 
 pub mod busy_time;
 pub mod chunking;

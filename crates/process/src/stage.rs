@@ -99,7 +99,8 @@ impl<P: Processor> Process<P> {
     }
 
     /// Returns the time that each thread was busy: reading, computing, merging and writing, without the time
-    /// in which it waited for other threads or for a sync. See [`imbalance`](crate::schedule::busy_time::imbalance).
+    /// in which it waited for other threads or for a sync. See
+    /// [`imbalance`](crate::schedule::busy_time::imbalance).
     pub fn busy(&self) -> Vec<Duration> {
         self.shared.pool.busy_times()
     }

@@ -91,8 +91,8 @@ impl Rebuild {
     /// before the first file was moved.
     ///
     /// # Errors
-    /// Returns an error if the store or a list cannot be read, the queue cannot be written, or a file cannot be
-    /// moved.
+    /// Returns an error if the store or a list cannot be read, the queue cannot be written, or a file cannot
+    /// be moved.
     pub async fn replace(&self) -> Result<Option<Rebuilt>, RebuildError> {
         let Some(mut rebuilt) = self.build().await? else { return Ok(None) };
         let (directory, site, damaged) = (self.directory.clone(), self.site(), rebuilt.lists.damaged.clone());

@@ -1,12 +1,12 @@
 //! Estimates the work of a run of sources, before anything is fetched or written.
 //!
-//! The lists are read once, as they stream; memory holds one set of counts for each host, whatever the
-//! number of texts. So a text that is listed twice counts twice. A text costs one request to its first URL,
-//! after the mirrors are applied. A stored text costs none, except in a refresh, which requests it again.
+//! The lists are read once, as they stream; memory holds one set of counts for each host, whatever the number
+//! of texts. So a text that is listed twice counts twice. A text costs one request to its first URL, after
+//! the mirrors are applied. A stored text costs none, except in a refresh, which requests it again.
 //! Redirects, further URLs of a text, and retries are not counted.
 //!
-//! In reading order: `counts` (listed texts by host), [`robots`] (verdicts of robots.txt), [`estimate`] (times
-//! and bytes from the counts).
+//! In reading order: `counts` (listed texts by host), [`robots`] (verdicts of robots.txt), [`estimate`]
+//! (times and bytes from the counts).
 
 pub mod estimate;
 pub mod robots;
@@ -41,7 +41,8 @@ pub struct PlanConfig {
 }
 
 /// Estimates the work for these sources, or without any for the lists in the directory `snapshots`. Writes
-/// nothing. `robots` returns the verdict of robots.txt on a URL. Returns `None` if there is no list. Blocking.
+/// nothing. `robots` returns the verdict of robots.txt on a URL. Returns `None` if there is no list.
+/// Blocking.
 ///
 /// # Errors
 /// Returns an error if a list cannot be read to its end, or the sources would be refused.

@@ -1,4 +1,5 @@
-//! Looks at a run from outside while it goes on: what stands under final names, and whom the program talks to.
+//! Looks at a run from outside while it goes on: what stands under final names, and whom the program talks
+//! to.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +14,7 @@ const BEAT: Duration = Duration::from_millis(40);
 /// A monitor of one process.
 pub(super) struct Monitor {
     out: PathBuf,
-    /// What may stand under a document's final name.
+    /// The contents that may be under final names.
     expected: BTreeMap<String, Vec<u8>>,
     process: u32,
     looked: usize,
@@ -84,8 +85,8 @@ impl Monitor {
     }
 }
 
-/// The far ends of a process's TCP connections, those that are only being asked for too. None where the system does
-/// not tell.
+/// The far ends of a process's TCP connections, those that are only being asked for too. None where the
+/// system does not tell.
 fn peers(process: u32) -> Vec<SocketAddr> {
     let root = PathBuf::from(format!("/proc/{process}"));
     let sockets: BTreeSet<String> = fs::read_dir(root.join("fd"))

@@ -39,7 +39,8 @@ impl Places {
         }
     }
 
-    /// What the second host gives at this path: something else at each, or it would be suspected of turning robots away.
+    /// Returns the text of the second host at this path. It differs between paths: otherwise the host would be
+    /// suspected of blocking robots.
     pub(super) fn text_of_other(path: &str) -> Vec<u8> {
         [path.as_bytes(), b" stands here\n", &other_text()].concat()
     }

@@ -8,9 +8,9 @@ use super::server::{Answer, Request, Step};
 pub(super) struct Row {
     /// The document's id.
     pub(super) name: &'static str,
-    /// What is listed; `{at}` stands for the host and port of this row.
+    /// The line of the source list; `{at}` is replaced by the host and port of this row.
     pub(super) listed: String,
-    /// How the host answers the first request, the second and so on; the last answer repeats.
+    /// The answers of the host to the first request, the second and so on; the last answer repeats.
     pub(super) answers: Vec<Answer>,
     pub(super) ends: Ends,
     /// The number of requests that reach the host.
@@ -22,8 +22,8 @@ pub(super) struct Row {
     pub(super) deadlines: Deadlines,
 }
 
-/// The deadlines that the program is given. Small ones are for servers that let one wait: a slow machine may miss them where
-/// nobody does.
+/// The deadlines that the program is given. Small ones are for servers that let one wait: a slow machine may
+/// miss them where nobody does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deadlines {
     Generous,
@@ -191,8 +191,8 @@ pub(super) fn drip(bytes: &[u8], pause_ms: u64) -> Step {
     Step::Drip(bytes.to_vec(), Duration::from_millis(pause_ms))
 }
 
-/// What is missing of the text after `Range: bytes=N-`, as 206 with what `fields` says of N. Without such a range the
-/// answer is one that no row expects.
+/// Answers `Range: bytes=N-` with the rest of the text, as 206 with the header fields that `fields` returns
+/// for N. Without such a range the answer is one that no row expects.
 pub(super) fn partial(fields: impl Fn(usize) -> String + Send + Sync + 'static) -> Answer {
     answering(move |request| {
         let offset = request.offset()?;

@@ -17,7 +17,7 @@ use tokio::{
 
 const HEAD_BYTES_MAX: usize = 1 << 17;
 
-/// What the server does next on a connection. After the last step it closes in order.
+/// A step of the server on a connection. After the last step it closes the connection in order.
 #[derive(Clone)]
 pub(super) enum Step {
     /// Sends these bytes.

@@ -25,8 +25,8 @@ impl Checksums {
         self.blake3.is_some() || self.sha256.is_some()
     }
 
-    /// Returns the failure of the text at `url` if a checksum does not match. Reads the body again if a SHA-256
-    /// is listed.
+    /// Returns the failure of the text at `url` if a checksum does not match. Reads the body again if a
+    /// SHA-256 is listed.
     ///
     /// # Errors
     /// Returns an error if the body cannot be read.

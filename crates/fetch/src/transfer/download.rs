@@ -81,8 +81,8 @@ impl Download<'_> {
         Err(failure.into())
     }
 
-    /// Requests the text and forwards its body. Returns `None` if the body is whole. Otherwise there was none:
-    /// returns the outcome, and what happens to a part of an earlier attempt.
+    /// Requests the text and forwards its body. Returns `None` if the body is whole. Otherwise there was
+    /// none: returns the outcome, and what happens to a part of an earlier attempt.
     async fn receive(
         &self,
         url: &Url,

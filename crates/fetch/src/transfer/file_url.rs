@@ -38,8 +38,8 @@ pub(crate) struct FileCopy {
 }
 
 impl FileCopy {
-    /// Copies the file, and publishes it if it is the expected text and not the stored version. A file must be
-    /// regular, a text, not empty, and within the size limit, like a download.
+    /// Copies the file, and publishes it if it is the expected text and not the stored version. A file must
+    /// be regular, a text, not empty, and within the size limit, like a download.
     ///
     /// # Errors
     /// Returns the failure if the file is not acceptable, and an error of the store if a disk fails.

@@ -59,7 +59,7 @@ fn lengths() -> Vec<Row> {
     ]
 }
 
-/// What stands beside or instead of `Transfer-Encoding: chunked`.
+/// Rows with something beside or instead of `Transfer-Encoding: chunked`.
 fn transfer_codings() -> Vec<Row> {
     vec![
         dead(

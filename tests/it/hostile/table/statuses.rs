@@ -72,7 +72,8 @@ fn passing() -> Vec<Row> {
     ]
 }
 
-/// No try begins more than two minutes after the first failure: what a server asks for beyond that ends the job.
+/// No try begins more than two minutes after the first failure: what a server asks for beyond that ends the
+/// job.
 fn waits() -> Vec<Row> {
     let asks = |wait: &str| status("429 Too Many Requests", &format!("Retry-After: {wait}\r\n"));
     let waits = |name, wait: &str| stored(name, 2, vec![asks(wait), fine()]);
