@@ -119,7 +119,7 @@ mod tests {
     fn an_invalid_list_is_refused_with_advice() {
         for (bytes, expected) in [
             (&b"the\nd\xe9j\xe0\n"[..], "line 2 is not UTF-8. Save it as text in UTF-8"),
-            (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8 in line 1"),
+            (b"\x89PNG\r\n\x1a\n\0\0", "line 1 is not UTF-8"),
             (b"t\0h\0e\0\n\0", "not text"),
             (b"\xff\xfea\0b", "not text"),
             (b"\xff\xfe\x00\xd8a\0", "not text"),

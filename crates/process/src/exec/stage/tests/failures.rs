@@ -85,7 +85,7 @@ async fn a_child_that_closes_its_input_or_output_counts_as_exited() {
 async fn an_endless_answer_is_not_read_to_its_end() {
     let harness = Harness::new(&each("tr '\\0' x </dev/zero"));
     let failure = harness.fatal(1, "text\n").await;
-    assert!(failure.message.contains("over 1048616 bytes"), "{failure}");
+    assert!(failure.message.contains("more than 1048616 bytes"), "{failure}");
 }
 
 #[tokio::test]
