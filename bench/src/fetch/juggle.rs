@@ -78,11 +78,7 @@ impl Juggle {
     pub fn beside_this_program() -> anyhow::Result<Self> {
         let this = std::env::current_exe().context("failed to find this program")?;
         let program = this.with_file_name("juggle");
-        ensure!(
-            program.is_file(),
-            "'{}' is missing. To build it: cargo build --release",
-            program.display()
-        );
+        ensure!(program.is_file(), "'{}' is missing. To build it: cargo build --release", program.display());
         let help = program::output_of(&program, &["fetch", "--help"]).context("juggle does not run")?;
         let robots = if help.contains("--robots") { Robots::Off } else { Robots::Unknown };
         Ok(Self { program, robots })

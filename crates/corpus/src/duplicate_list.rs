@@ -27,7 +27,7 @@ pub struct Duplicate {
     pub duplicate_of: DocumentId,
 }
 
-/// Returns the path of the list in a run directory.
+/// Returns the path of the list in a run directory, `duplicates.tsv`. The file need not exist.
 #[must_use]
 pub fn path_in(run: &Path) -> PathBuf {
     run.join("duplicates.tsv")

@@ -15,8 +15,8 @@ use rustix::fs::StatVfs;
 /// The number of bytes of a body between two checks.
 pub(crate) const CHECK_EVERY_BYTES: u64 = 4 << 20;
 
-/// Returns the number of bytes that an ordinary user may still write to the file system of a path. `None` if
-/// the file system does not report it.
+/// Returns the number of bytes that an ordinary user may still write to the file system of an existing path.
+/// `None` if the file system does not report it. Blocking.
 ///
 /// # Errors
 /// Returns the error of the system, for example if there is no such path.

@@ -50,8 +50,9 @@ impl MachineFailure {
         }
     }
 
-    /// Returns the condition behind an operating system error about anything, for example a file of the user
-    /// or a socket. Missing files and refused access are not conditions of the machine there.
+    /// Returns the condition of the machine behind an error about something that is not ours, such as a file of
+    /// the user or a socket. `None` for all other errors: missing files, refused access, and errors without a
+    /// code of the operating system.
     #[must_use]
     pub fn from_any_io(error: &io::Error) -> Option<Self> {
         error.raw_os_error().map(Errno::from_raw_os_error).and_then(Self::shortage)

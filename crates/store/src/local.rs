@@ -82,10 +82,11 @@ pub struct KindLock {
 
 impl LocalBlobs {
     /// Opens a run directory, and removes temporary files of dead writers. Creates the directory and those of
-    /// all kinds if they do not exist. Published blobs are kept plain.
+    /// all kinds if they do not exist. Published blobs are kept plain. Starts the thread that commits
+    /// publications; it ends with the last clone. Several processes may have the same directory open. Blocking.
     ///
     /// # Errors
-    /// An error if a directory can be neither created nor opened.
+    /// Returns an error if a directory can be neither created nor opened, or a temporary file not removed.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
         let paths = BlobPaths::of(dir)?;
         let directories = Directories::open(&paths, durability)?;

@@ -26,7 +26,7 @@ pub(super) fn must_be_askable(what: &str) -> Result<(), CliError> {
         return Ok(());
     }
     let message =
-        format!("'{what}' with a filter needs a confirmation, but standard input is not a terminal");
+        format!("'{what}' without job ids needs a confirmation, but standard input is not a terminal");
     Err(CliError::new(Exit::Usage, message)
         .advise("Add --yes to confirm, or --dry-run to see the number of jobs. Or name the ids of the jobs."))
 }

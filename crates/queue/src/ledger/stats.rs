@@ -11,7 +11,8 @@ use flow::{
 use super::Ledger;
 
 impl Ledger {
-    /// Returns all counts. See [`flow::queue::QueueAdmin::stats`].
+    /// Returns all counts, including changes that are not committed yet. Takes constant time. See
+    /// [`flow::queue::QueueAdmin::stats`].
     #[must_use]
     pub fn stats(&self) -> QueueStats {
         let lanes = Lane::ALL.map(|lane| {

@@ -178,7 +178,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns a time before which [`tick`](Self::tick) has nothing to do.
+    /// Returns a time of the queue's clock before which [`tick`](Self::tick) has nothing to do; it may be too
+    /// early. `None` if no job is delayed or leased. The owner sleeps until then.
     #[must_use]
     pub fn next_wakeup_ms(&self) -> Option<Millis> {
         self.timers.next_ms()

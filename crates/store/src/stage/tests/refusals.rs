@@ -44,7 +44,7 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
         else {
             panic!("it must be sent back")
         };
-        assert!(failure.message.contains("'PG1' is in neither spool/ nor raw/"), "{failure}");
+        assert!(failure.message.contains("'PG1' is no longer in spool/ or raw/"), "{failure}");
         assert_eq!((sent.lane, &*sent.key, sent.known), (Lane::Fetch, "PG1", OnDuplicate::Renew));
         let fetch: FetchJob = serde_json::from_slice(&sent.payload).unwrap();
         assert_eq!((fetch.urls, fetch.lost), (vec![job.fetched.url.clone()], lost));
@@ -52,5 +52,5 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
         job.lost = lost;
     }
     let Err(Ending::Dead(failure)) = run(&blobs, job).await else { panic!("it must not go on for ever") };
-    assert!(failure.message.contains("in neither spool/ nor raw/"), "{failure}");
+    assert!(failure.message.contains("no longer in spool/ or raw/"), "{failure}");
 }
