@@ -52,5 +52,5 @@ async fn a_download_that_is_nowhere_is_fetched_again_a_few_times() {
         job.lost = lost;
     }
     let Err(Ending::Dead(failure)) = run(&blobs, job).await else { panic!("it must not go on for ever") };
-    assert!(failure.message.contains("no longer in spool/ or raw/"), "{failure}");
+    assert!(failure.message.contains("in neither spool/ nor raw/"), "{failure}");
 }
