@@ -33,6 +33,7 @@ mod planted_links;
 mod queue_commands;
 mod rebuild;
 mod refresh;
+mod remembered;
 mod same_bytes;
 mod sample;
 mod signals;

@@ -28,7 +28,7 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
     if settings.run == Run::Dry {
         return plan::plan(sources, settings, out).await;
     }
-    directory::prepare(&settings.output_dir)?;
+    directory::begin(settings)?;
     let connection = QueueConnection::visit(&settings.output_dir).await?;
     let added = add::add(sources, &directory::sources(&settings.output_dir), &*connection.queue()).await;
     // Closed also after an error: other processes wait for the lock of the queue.

@@ -66,7 +66,7 @@ pub enum Command {
     Distance(DistanceArgs),
     /// Compare serial with concurrent fetching, and one thread with many
     Compare(CompareArgs),
-    /// Show the configuration
+    /// Show the settings, and change those that the run directory remembers
     #[command(subcommand, after_long_help = include_str!("cli/help/config.txt"))]
     Config(ConfigCommand),
 }
@@ -242,6 +242,35 @@ pub enum ConfigCommand {
     /// Show each value and where it comes from
     #[command(after_long_help = include_str!("cli/help/config-show.txt"))]
     Show(ShowConfigArgs),
+    /// Change a value that the run directory remembers
+    #[command(after_long_help = include_str!("cli/help/config-set.txt"))]
+    Set(ChangeConfigArgs),
+    /// Forget a value that the run directory remembers
+    #[command(after_long_help = include_str!("cli/help/config-unset.txt"))]
+    Unset(UnsetConfigArgs),
+}
+
+/// `juggle config set`
+#[derive(Debug, Args)]
+pub struct ChangeConfigArgs {
+    /// Setting, or host.NAME.wait and host.NAME.max_connection_per_server for one host
+    pub key: String,
+    /// Value; several for a setting that can be repeated
+    #[arg(required = true, value_name = "VALUE", allow_hyphen_values = true)]
+    pub values: Vec<String>,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle config unset`
+#[derive(Debug, Args)]
+pub struct UnsetConfigArgs {
+    /// Setting, or host.NAME.wait and host.NAME.max_connection_per_server for one host
+    pub key: String,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
 }
 
 /// `juggle config show`

@@ -17,21 +17,32 @@ use crate::{
     settings::resolved::Settings,
 };
 
+pub(crate) fn refused(run: &Path, error: &io::Error) -> CliError {
+    let why = MachineFailure::describe(error);
+    let message = format!("cannot use '{}' as the output directory: {why}", run.display());
+    let exit = if is_full(error) { Exit::DiskFull } else { Exit::File };
+    CliError::new(exit, message).advise("Use -o DIR to choose a directory that you can write to.")
+}
+
 /// Creates the run directory if it is missing, and checks that it can be written.
 ///
 /// # Errors
 /// Returns an error with [`Exit::File`] or [`Exit::DiskFull`] if it cannot be written.
 pub fn prepare(run: &Path) -> Result<(), CliError> {
-    let refuse = |error: io::Error| {
-        let why = MachineFailure::describe(&error);
-        let message = format!("cannot use '{}' as the output directory: {why}", run.display());
-        let exit = if is_full(&error) { Exit::DiskFull } else { Exit::File };
-        CliError::new(exit, message).advise("Use -o DIR to choose a directory that you can write to.")
-    };
+    let refuse = |error: io::Error| refused(run, &error);
     fs::create_dir_all(run).map_err(refuse)?;
     leftovers::sweep(run).map_err(refuse)?;
     leftovers::try_to_write(run).map_err(refuse)?;
     Ok(QueueDirectory::of(run).prepare()?)
+}
+
+/// Prepares the run directory of a command that changes what is in it, and remembers the settings there.
+///
+/// # Errors
+/// Returns an error with [`Exit::File`] or [`Exit::DiskFull`] if it cannot be written.
+pub fn begin(settings: &Settings) -> Result<(), CliError> {
+    prepare(&settings.output_dir)?;
+    settings.remember().map_err(|error| refused(&settings.output_dir, &error))
 }
 
 /// Returns whether a run was started in the directory before.

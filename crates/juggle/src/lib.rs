@@ -8,7 +8,7 @@
 //!   `lock_session` (the lock that a run must match, or writes) and `retract` (block pages that were stored
 //!   as texts);
 //! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`redecode`], [`gc`], [`rebuild`],
-//!   [`export`], [`distance_command`], [`compare`], [`config_show`]: the other commands;
+//!   [`export`], [`distance_command`], [`compare`], [`config_command`]: the other commands;
 //! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in
 //!   processor or the user's command;
 //! * `source_arguments`: the sources that a command names; `listed_jobs`: documents in the source lists;
@@ -22,7 +22,7 @@ mod blocking;
 mod broker_command;
 pub mod cli;
 pub mod compare;
-pub mod config_show;
+pub mod config_command;
 pub mod directory;
 pub mod distance_command;
 pub mod exit;

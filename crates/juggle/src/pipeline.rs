@@ -54,7 +54,7 @@ async fn run_or_fall_back(
     settings: &Settings,
     out: &Out,
 ) -> Result<Exit, CliError> {
-    directory::prepare(&settings.output_dir)?;
+    directory::begin(settings)?;
     let connection = unless_stopped(&run.shutdown, QueueConnection::visit(&settings.output_dir)).await?;
     let queue = connection.queue();
     let snapshots = directory::sources(&settings.output_dir);

@@ -12,12 +12,12 @@ use crate::{
         self, Cli, Command, ConfigCommand, StageCli, help,
         queue::{QueueCli, QueueCommand},
     },
-    compare, config_show, distance_command,
+    compare, config_command, distance_command,
     exit::{CliError, Exit},
     export, gc,
     output::Out,
     pipeline, plan, progress, queue_command, rebuild, redecode,
-    settings::{args::Args, resolved::Settings},
+    settings::{args::Args, remembered::Memory, resolved::Settings},
     stage_command, status, telemetry, verify,
 };
 
@@ -26,7 +26,8 @@ use crate::{
 pub fn juggle() -> ExitCode {
     let cli: Cli = parse(help::arrange(Cli::command()));
     let args = settings_of(&cli.command).clone();
-    start(&args, |settings, out| async move { dispatch(cli.command, settings, out).await })
+    let memory = memory_of(&cli.command);
+    start(&args, memory, |settings, out| async move { dispatch(cli.command, settings, out).await })
 }
 
 /// Runs the program `juggle-fetch`, `juggle-store` or `juggle-process`.
@@ -34,7 +35,9 @@ pub fn juggle() -> ExitCode {
 pub fn stage(lane: Lane) -> ExitCode {
     let cli: StageCli = parse(cli::stage_command(lane));
     let args = cli.stage.settings.clone();
-    start(&args, |settings, out| async move { stage_command::run(lane, &cli.stage, &settings, &out).await })
+    start(&args, Memory::Used, |settings, out| async move {
+        stage_command::run(lane, &cli.stage, &settings, &out).await
+    })
 }
 
 /// Runs the program `juggle-queue`.
@@ -43,18 +46,20 @@ pub fn queue() -> ExitCode {
     let QueueCli { command, serve } = parse(help::arrange(QueueCli::command()));
     let command = command.unwrap_or(QueueCommand::Serve(serve));
     let args = queue_settings(&command).clone();
-    start(&args, |settings, out| async move { queue_command::run(&command, &settings, &out).await })
+    start(&args, Memory::Unused, |settings, out| async move {
+        queue_command::run(&command, &settings, &out).await
+    })
 }
 
 fn parse<T: FromArgMatches>(command: clap::Command) -> T {
     T::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-fn start<F>(args: &Args, run: impl FnOnce(Settings, Out) -> F) -> ExitCode
+fn start<F>(args: &Args, memory: Memory, run: impl FnOnce(Settings, Out) -> F) -> ExitCode
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
-    let settings = match Settings::resolve(args, |name| std::env::var_os(name), Path::new(".")) {
+    let settings = match Settings::resolve(args, |name| std::env::var_os(name), Path::new("."), memory) {
         Ok(settings) => settings,
         Err(error) => return end(Err(error.into())),
     };
@@ -95,6 +100,16 @@ fn end(result: Result<Exit, CliError>) -> ExitCode {
     }
 }
 
+/// Returns whether a command uses what its run directory remembers.
+const fn memory_of(command: &Command) -> Memory {
+    match command {
+        Command::Status(_) | Command::Queue(_) => Memory::Unused,
+        // A wrong value in the file must not stop the command that changes it.
+        Command::Config(ConfigCommand::Set(_) | ConfigCommand::Unset(_)) => Memory::Unused,
+        _ => Memory::Used,
+    }
+}
+
 const fn settings_of(command: &Command) -> &Args {
     match command {
         Command::Pipeline(args) => &args.settings,
@@ -111,6 +126,8 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Distance(args) => &args.settings,
         Command::Compare(args) => &args.settings,
         Command::Config(ConfigCommand::Show(args)) => &args.settings,
+        Command::Config(ConfigCommand::Set(args)) => &args.settings,
+        Command::Config(ConfigCommand::Unset(args)) => &args.settings,
     }
 }
 
@@ -142,6 +159,6 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Export(args) => export::run(args, &settings, &out).await,
         Command::Distance(args) => distance_command::run(args, &settings, &out).await,
         Command::Compare(args) => compare::run(args, &settings, &out).await,
-        Command::Config(ConfigCommand::Show(_)) => config_show::run(&settings, &out),
+        Command::Config(command) => config_command::run(command, &settings, &out).await,
     }
 }

@@ -25,6 +25,14 @@ pub enum SettingsError {
         /// The mistake, and what is allowed.
         message: String,
     },
+    /// A key cannot be changed in a run directory.
+    #[error("change '{key}': {message}")]
+    Key {
+        /// The given key.
+        key: String,
+        /// The reason.
+        message: String,
+    },
     /// A value is not one of those allowed.
     #[error("use '{value}' for {name} ({origin}): {message}")]
     Value {

@@ -32,14 +32,14 @@ const HOST_SETTINGS: [&str; 2] = [WAIT_NAME, CONNECTIONS_NAME];
 pub(super) const WAIT_NAME: &str = "wait";
 pub(super) const CONNECTIONS_NAME: &str = "max-connection-per-server";
 /// The key of the sections of hosts.
-const HOST: &str = "host";
+pub(super) const HOST: &str = "host";
 
 /// Values with their origins, by setting.
-pub(crate) type Values = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
+pub type Values = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
 
 /// The contents of a settings file.
-#[derive(Debug, Default)]
-pub(crate) struct FileSettings {
+#[derive(Debug, Clone, Default)]
+pub struct FileSettings {
     /// The settings of all hosts.
     pub(crate) values: Values,
     /// The settings of single hosts, by [group](candidate::group_of_host).
@@ -50,7 +50,7 @@ pub(crate) struct FileSettings {
 pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<FileSettings, SettingsError> {
     let path = named.map_or_else(|| directory.join(NAME), Path::to_owned);
     match bounded(&path) {
-        Ok(text) => parse(&text, &path),
+        Ok(text) => parse(&text, &path, |path, line| Origin::File { path: path.to_owned(), line }),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
             Ok(FileSettings::default())
         }
@@ -66,8 +66,13 @@ fn bounded(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<FileSettings, SettingsError> {
-    let file = File { text, path };
+/// Parses the text of the settings file `path`. The origin of a value is made from the path and the line.
+pub(super) fn parse(
+    text: &str,
+    path: &Path,
+    origin: fn(&Path, usize) -> Origin,
+) -> Result<FileSettings, SettingsError> {
+    let file = File { text, path, origin };
     let table = DeTable::parse(text)
         .map_err(|error| file.wrong(error.span().unwrap_or_default(), error.message().to_owned()))?;
     let mut found = FileSettings::default();
@@ -117,7 +122,7 @@ fn hosts(file: &File<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values
 }
 
 /// Returns the setting of a key, which may have dashes or underscores.
-fn setting(key: &str) -> Result<&'static Setting, String> {
+pub(super) fn setting(key: &str) -> Result<&'static Setting, String> {
     let name = key.replace('_', "-");
     TABLE.iter().find(|setting| setting.name == name).ok_or_else(|| {
         let keys: Vec<String> = TABLE.iter().map(Setting::key).chain([HOST.to_owned()]).collect();
@@ -126,7 +131,7 @@ fn setting(key: &str) -> Result<&'static Setting, String> {
 }
 
 /// Returns the setting of a key in a section of a host.
-fn host_setting(key: &str) -> Result<&'static Setting, String> {
+pub(super) fn host_setting(key: &str) -> Result<&'static Setting, String> {
     let name = key.replace('_', "-");
     HOST_SETTINGS.iter().find(|known| **known == name).map(|known| Setting::named(known)).ok_or_else(|| {
         let keys = HOST_SETTINGS.map(|name| Setting::named(name).key());
@@ -175,6 +180,7 @@ type Value<'i> = Spanned<DeValue<'i>>;
 struct File<'a> {
     text: &'a str,
     path: &'a Path,
+    origin: fn(&Path, usize) -> Origin,
 }
 
 impl File<'_> {
@@ -189,7 +195,7 @@ impl File<'_> {
         let values = values(setting, value.get_ref())
             .ok_or_else(|| self.wrong(value.span(), wrong_type(setting, value.get_ref())))?;
         let values = values.into_iter().map(|value| self.rooted(setting, value)).collect();
-        let origin = Origin::File { path: self.path.to_owned(), line: self.line(&key.span()) };
+        let origin = (self.origin)(self.path, self.line(&key.span()));
         // TOML itself sees two keys if one has a dash and the other an underscore.
         if found.insert(setting.name, (values, origin)).is_some() {
             return Err(self.wrong(key.span(), format!("'{}' is set twice", key.get_ref())));

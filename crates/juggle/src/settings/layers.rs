@@ -14,15 +14,18 @@ use super::{
     error::SettingsError,
     file::{self, FileSettings, Values},
     origin::{Origin, SettingRow},
+    remembered::{self, Kept, Memory, switch},
     table::{CONFIG, Setting, Takes},
 };
 
-/// The layers: flags, environment, file, defaults. Each value that is read becomes a row of
-/// `juggle config show`.
+/// The layers: flags, environment, file, what the run directory remembers, defaults. Each value that is read
+/// becomes a row of `juggle config show`.
 pub(crate) struct Layers<'a> {
     args: &'a Args,
     environment: &'a dyn Fn(&str) -> Option<OsString>,
     file: FileSettings,
+    remembered: FileSettings,
+    kept: Kept,
     rows: Vec<SettingRow>,
 }
 
@@ -31,11 +34,22 @@ impl<'a> Layers<'a> {
         args: &'a Args,
         environment: &'a dyn Fn(&str) -> Option<OsString>,
         directory: &Path,
+        memory: Memory,
     ) -> Result<Self, SettingsError> {
-        let mut layers = Self { args, environment, file: FileSettings::default(), rows: Vec::new() };
+        let (file, remembered, kept, rows) = Default::default();
+        let mut layers = Self { args, environment, file, remembered, kept, rows };
         // The file that --config names is looked up with an empty file layer.
         let (named, _) = layers.find(CONFIG);
-        layers.file = file::read(named.first().map(Path::new), directory)?;
+        // What is remembered must be valid by itself.
+        if !matches!(memory, Memory::Of(_)) {
+            layers.file = file::read(named.first().map(Path::new), directory)?;
+        }
+        let (run, _) = layers.find(Setting::named("output-dir"));
+        layers.remembered = match memory {
+            Memory::Used => remembered::read(run.first().map_or(directory, Path::new))?,
+            Memory::Unused => FileSettings::default(),
+            Memory::Of(settings) => settings,
+        };
         Ok(layers)
     }
 
@@ -44,7 +58,32 @@ impl<'a> Layers<'a> {
         std::mem::take(&mut self.rows)
     }
 
+    /// Takes what the run directory will remember.
+    pub(crate) fn take_kept(&mut self) -> Kept {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Finds the values of a setting, and keeps them for the run directory to remember.
+    fn read(&mut self, setting: &'static Setting) -> (Vec<OsString>, Origin) {
+        let (values, origin) = self.find(setting);
+        self.kept.put(setting, &values, &origin);
+        (values, origin)
+    }
+
     fn find(&self, setting: &Setting) -> (Vec<OsString>, Origin) {
+        let (mut values, origin) = self.strongest(setting);
+        // Texts that were accepted when a host was allowed must not fail because a later command names another.
+        if setting.name == "allow-host"
+            && origin != Origin::Remembered
+            && let Some((remembered, _)) = self.remembered.values.get(setting.name)
+        {
+            let more = remembered.iter().filter(|host| !values.contains(host)).cloned();
+            values.extend(more.collect::<Vec<_>>());
+        }
+        (values, origin)
+    }
+
+    fn strongest(&self, setting: &Setting) -> (Vec<OsString>, Origin) {
         if let Some(values) = self.args.typed(setting) {
             return (values.to_vec(), Origin::Flag(setting.name));
         }
@@ -56,13 +95,21 @@ impl<'a> Layers<'a> {
         if let Some((values, origin)) = self.file.values.get(setting.name) {
             return (values.clone(), origin.clone());
         }
+        if let Some((values, origin)) = self.remembered.values.get(setting.name) {
+            return (values.clone(), origin.clone());
+        }
         let default = Some(setting.default).filter(|default| !default.is_empty());
         (default.map(OsString::from).into_iter().collect(), Origin::Default)
     }
 
     /// Takes the sections of single hosts.
     pub(crate) fn take_hosts(&mut self) -> BTreeMap<String, Values> {
-        std::mem::take(&mut self.file.hosts)
+        let mut hosts = std::mem::take(&mut self.remembered.hosts);
+        for (host, values) in std::mem::take(&mut self.file.hosts) {
+            hosts.entry(host).or_default().extend(values);
+        }
+        self.kept.settings.hosts.clone_from(&hosts);
+        hosts
     }
 
     /// Reads a value of a host's section.
@@ -89,7 +136,7 @@ impl<'a> Layers<'a> {
         name: &str,
     ) -> Result<Vec<T>, SettingsError> {
         let setting = Setting::named(name);
-        let (values, origin) = self.find(setting);
+        let (values, origin) = self.read(setting);
         let parsed: Vec<T> =
             values.iter().map(|value| parse(setting, value, &origin)).collect::<Result<_, _>>()?;
         self.note(name.to_owned(), parsed.iter().map(T::to_string).collect(), origin);
@@ -116,7 +163,7 @@ impl<'a> Layers<'a> {
         T: FromStr<Err: Display> + Display + PartialOrd,
     {
         let setting = Setting::named(name);
-        let (values, origin) = self.find(setting);
+        let (values, origin) = self.read(setting);
         let value = parse_within(setting, first(&values), &origin, &range)?;
         self.note(name.to_owned(), vec![value.to_string()], origin);
         Ok(value)
@@ -124,7 +171,7 @@ impl<'a> Layers<'a> {
 
     /// Reads paths, which need not be UTF-8.
     pub(crate) fn paths(&mut self, name: &str) -> Vec<PathBuf> {
-        let (values, origin) = self.find(Setting::named(name));
+        let (values, origin) = self.read(Setting::named(name));
         let paths: Vec<PathBuf> = values.into_iter().map(PathBuf::from).collect();
         self.note(name.to_owned(), paths.iter().map(|path| path.display().to_string()).collect(), origin);
         paths
@@ -133,7 +180,7 @@ impl<'a> Layers<'a> {
     /// Returns whether a switch is on.
     pub(crate) fn is_on(&mut self, name: &str) -> Result<bool, SettingsError> {
         let setting = Setting::named(name);
-        let (values, origin) = self.find(setting);
+        let (values, origin) = self.read(setting);
         let is_on = match values.first() {
             Some(value) => parse_switch(setting, value, &origin)?,
             None => false,
@@ -160,7 +207,7 @@ impl<'a> Layers<'a> {
     /// # Errors
     /// Returns [`SettingsError::Contradiction`] if both are set in the same layer.
     pub(crate) fn decide(
-        &self,
+        &mut self,
         first: (&'static str, bool),
         second: (&'static str, bool),
     ) -> Result<Option<&'static str>, SettingsError> {
@@ -169,8 +216,14 @@ impl<'a> Layers<'a> {
             (false, false) => Ok(None),
             (true, false) => Ok(Some(first.0)),
             (false, true) => Ok(Some(second.0)),
-            (true, true) if first_origin.rank() > second_origin.rank() => Ok(Some(first.0)),
-            (true, true) if first_origin.rank() < second_origin.rank() => Ok(Some(second.0)),
+            (true, true) if first_origin.rank() > second_origin.rank() => {
+                self.kept.settings.values.remove(second.0);
+                Ok(Some(first.0))
+            }
+            (true, true) if first_origin.rank() < second_origin.rank() => {
+                self.kept.settings.values.remove(first.0);
+                Ok(Some(second.0))
+            }
             (true, true) => {
                 let (first, second) = (first.0, second.0);
                 Err(SettingsError::Contradiction { first, first_origin, second, second_origin })
@@ -228,11 +281,7 @@ fn parse_within<T: FromStr<Err: Display> + Display + PartialOrd>(
 
 /// Reads the usual words for on and off.
 fn parse_switch(setting: &Setting, value: &OsStr, origin: &Origin) -> Result<bool, SettingsError> {
-    match value.to_string_lossy().to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(wrong(setting, value, origin, "use one of: true, false".to_owned())),
-    }
+    switch(value).ok_or_else(|| wrong(setting, value, origin, "use one of: true, false".to_owned()))
 }
 
 /// Splits the value of an environment variable if the setting can be repeated.

@@ -1,7 +1,7 @@
 //! The settings that commands share.
 //!
 //! A value comes from a flag, otherwise from the environment (`JUGGLE_…`), otherwise from `juggle.toml`,
-//! otherwise it is the default. [`table`] is the only place with the name, flag, help and default of a
+//! otherwise from what the run directory remembers, otherwise it is the default. [`table`] is the only place with the name, flag, help and default of a
 //! setting. [`args::Args`] has the typed values, [`resolved::Settings`] the checked ones, converted once at
 //! the edge.
 //!
@@ -14,6 +14,7 @@ pub mod enums;
 pub mod error;
 pub mod hosts;
 pub mod origin;
+pub mod remembered;
 pub mod resolved;
 pub mod table;
 

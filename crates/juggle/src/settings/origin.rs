@@ -18,6 +18,8 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
+    /// The `settings.toml` of the run directory.
+    Remembered,
     /// The default.
     Default,
 }
@@ -26,9 +28,10 @@ impl Origin {
     /// Returns the rank; the value of a higher rank is used.
     pub(crate) fn rank(&self) -> u8 {
         match self {
-            Self::Flag(_) => 3,
-            Self::Environment(_) => 2,
-            Self::File { .. } => 1,
+            Self::Flag(_) => 4,
+            Self::Environment(_) => 3,
+            Self::File { .. } => 2,
+            Self::Remembered => 1,
             Self::Default => 0,
         }
     }
@@ -40,6 +43,7 @@ impl fmt::Display for Origin {
             Self::Flag(name) => write!(f, "flag --{name}"),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Remembered => f.write_str("remembered"),
             Self::Default => f.write_str("default"),
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    io,
     num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
@@ -40,7 +41,8 @@ use super::{
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::Layers,
     origin::SettingRow,
-    table::TABLE,
+    remembered::{self, Kept, Memory},
+    table::{Setting, TABLE},
     text_options,
 };
 use sources::{config::Config, feed::GroupOf, filters::Filters, resolve::gutenberg_sites::GutenbergMirror};
@@ -137,11 +139,13 @@ pub struct Settings {
     /// The form of the result.
     pub result_format: ResultFormat,
     rows: Vec<SettingRow>,
+    kept: Kept,
 }
 
 impl Settings {
     /// Resolves the settings of `args`, else of `environment` (`std::env::var_os` in a program), else of the
-    /// file that `--config` names or of `juggle.toml` in `directory`, else the defaults.
+    /// file that `--config` names or of `juggle.toml` in `directory`, else what the run directory remembers,
+    /// else the defaults.
     ///
     /// # Errors
     /// Returns an error if a value is not allowed, the file cannot be read or has an unknown key, or two
@@ -150,8 +154,9 @@ impl Settings {
         args: &Args,
         environment: impl Fn(&str) -> Option<OsString>,
         directory: &Path,
+        memory: Memory,
     ) -> Result<Self, SettingsError> {
-        let from = &mut Layers::new(args, &environment, directory)?;
+        let from = &mut Layers::new(args, &environment, directory, memory)?;
         let mut settings = Self {
             output_dir: from.paths("output-dir").pop().expect("the table gives a default"),
             input_files: from.paths("input-file"),
@@ -198,8 +203,9 @@ impl Settings {
             log_format: from.one::<Named<_>>("log-format")?.0,
             result_format: if from.is_on("json")? { ResultFormat::Json } else { ResultFormat::Table },
             hosts: hosts::resolve(from)?,
-            // Must be the last field: fields are evaluated in order, and each read adds a row.
+            // Must be the last fields: fields are evaluated in order, and each read adds a row.
             rows: from.take_rows(),
+            kept: from.take_kept(),
         };
         // Settings of single hosts are not in the table and come last.
         let at = |row: &SettingRow| TABLE.iter().position(|setting| setting.name == row.name);
@@ -315,6 +321,21 @@ impl Settings {
     pub fn identity(&self) -> ProcessorIdentity {
         let options = &self.words;
         self.exec.as_ref().map_or_else(|| options.identity(), |exec| exec.identity(options))
+    }
+
+    /// Writes what the run directory remembers from now on, and warns of passwords that it does not. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written.
+    pub fn remember(&self) -> io::Result<()> {
+        for name in &self.kept.secret {
+            let variable = Setting::named(name).variable();
+            tracing::warn!(
+                "--{name} contains a password, so the run directory does not remember it: \
+                 give it again with each command, or set {variable}"
+            );
+        }
+        remembered::write(&self.output_dir, &self.kept.settings)
     }
 
     /// Returns every setting with its value and origin, in the order of the table.

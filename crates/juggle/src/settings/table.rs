@@ -91,6 +91,17 @@ impl Setting {
         redacted.chars().take(100).flat_map(char::escape_debug).collect()
     }
 
+    /// Returns whether a given value contains a user name or password.
+    #[must_use]
+    pub fn holds_secret(&self, value: &str) -> bool {
+        let has_user = |url: &str| {
+            let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+            authority.split('/').next().is_some_and(|authority| authority.contains('@'))
+        };
+        // A mirror is two URLs.
+        matches!(self.name, "proxy" | "mirror" | "gutenberg-mirror") && value.split('=').any(has_user)
+    }
+
     /// Returns the setting of this name.
     ///
     /// # Panics

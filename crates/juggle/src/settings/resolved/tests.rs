@@ -24,7 +24,12 @@ fn resolve(
     let matches = command.try_get_matches_from(line).expect("typed correctly");
     let args = Args::from_arg_matches(&matches).expect("no checks here");
     let environment: HashMap<_, _> = environment.iter().copied().collect();
-    Settings::resolve(&args, |name| environment.get(name).map(OsString::from), directory.path())
+    Settings::resolve(
+        &args,
+        |name| environment.get(name).map(OsString::from),
+        directory.path(),
+        Memory::Unused,
+    )
 }
 
 fn origin(settings: &Settings, name: &str) -> String {
@@ -355,8 +360,10 @@ fn a_path_need_not_be_utf8_but_words_must() {
     let odd = || OsString::from_vec(b"/tmp/\xff".to_vec());
     let only = |wanted: &'static str| move |name: &str| (name == wanted).then(odd);
     let nowhere = Path::new("/nonexistent");
-    let settings = Settings::resolve(&Args::default(), only("JUGGLE_OUTPUT_DIR"), nowhere).expect("valid");
+    let settings = Settings::resolve(&Args::default(), only("JUGGLE_OUTPUT_DIR"), nowhere, Memory::Unused)
+        .expect("valid");
     assert_eq!(settings.output_dir, PathBuf::from(odd()));
-    let error = Settings::resolve(&Args::default(), only("JUGGLE_CHUNK"), nowhere).expect_err("refused");
+    let error = Settings::resolve(&Args::default(), only("JUGGLE_CHUNK"), nowhere, Memory::Unused)
+        .expect_err("refused");
     assert!(error.to_string().contains("not UTF-8"), "{error}");
 }
