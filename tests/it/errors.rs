@@ -293,8 +293,8 @@ async fn a_disk_is_never_filled_below_the_floor() {
     let out = harness.path("out");
     fs::create_dir(&out).unwrap();
     harness.juggle(&["pipeline"], "roomy", &[harness.path("list.tsv")]).await.expect(0);
-    // The fetch stage alone: what is downloaded may be stored and processed below the floor. The margin is for
-    // the downloads that run at the same time, and the queue.
+    // The fetch stage alone: what is downloaded may be stored and processed below the floor. The margin is
+    // for the downloads that run at the same time, and the queue.
     let script = format!(
         "juggle() {{ {} \"$@\" -o {} --no-progress --wait 0 -x 4 -j 4 --allow-host 127.0.0.1 --min-free-space 20MiB; }}
         mount -t tmpfs -o size=24m tmpfs $1 || exit 99

@@ -93,6 +93,8 @@ async fn another_command_or_version_reprocesses_and_the_same_one_does_not() {
     assert_eq!(done(&["--exec", &two, "--exec-version", "2"]).await, 3);
     let stats = harness.read("out/stats/t0.json");
     assert!(stats.contains("\"name\": \"exec\"") && stats.contains("\"command_version\": \"2\""), "{stats}");
+    assert_eq!(done(NOTHING).await, 0, "the command is remembered");
+    harness.forget_settings("out");
     assert_eq!(done(NOTHING).await, 3);
     assert!(harness.read("out/stats/t0.json").contains("\"name\": \"uax29\""));
 }

@@ -111,6 +111,11 @@ impl Harness {
         harness
     }
 
+    /// Lets a run directory forget its settings.
+    pub(crate) fn forget_settings(&self, out: &str) {
+        fs::remove_file(self.path(out).join("settings.toml")).unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

@@ -50,6 +50,7 @@ async fn changed_options_reprocess_texts_and_fetch_nothing_and_the_same_options_
     fs::write(&stop, "no such word\n").unwrap();
     assert_eq!(processed(&harness, &stopped).await, 6);
     assert_eq!(harness.read("out/counts/t0_counts.txt"), plain);
+    harness.forget_settings("out");
     assert_eq!(processed(&harness, NOTHING).await, 6);
     assert_eq!(harness.read("out/counts/t0_counts.txt"), plain);
 }
@@ -96,11 +97,13 @@ async fn every_option_is_named_in_stats_and_does_what_it_says() {
             "miles miles miles miles miles miles miles miles miles",
         ),
     ] {
+        harness.forget_settings("out");
         assert_eq!(processed(&harness, arguments).await, 1, "{arguments:?}");
         assert_eq!(first(9), expected, "{arguments:?}");
         let stats = harness.read(&format!("out/stats/{id}.json"));
         assert!(stats.contains(parameter), "{parameter} is not in {stats}");
     }
+    harness.forget_settings("out");
     assert_eq!(processed(&harness, &["--ngrams", "2", "--measures", "full"]).await, 1);
     assert!(harness.read(&format!("out/counts/{id}_counts.txt")).starts_with("3.5 miles\t30\n"));
     let stats = harness.read(&format!("out/stats/{id}.json"));

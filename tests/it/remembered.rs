@@ -62,7 +62,7 @@ async fn a_value_is_changed_and_forgotten_and_the_texts_that_it_concerns_are_cou
     let before = harness.read("out/settings.toml");
     for (arguments, words) in [
         (&["config", "set", "min_length", "none"][..], "none"),
-        (&["config", "set", "mim_length", "3"], "there is no setting"),
+        (&["config", "set", "mim_length", "3"], "unknown setting"),
         (&["config", "set", "json", "true"], "does not remember"),
         (&["config", "set", "wait", "1", "2"], "one value"),
     ] {

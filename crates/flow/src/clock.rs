@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds: of a time since the Unix epoch (`now_ms`, `due_ms`), or of a duration (`after_ms`, `wait_ms`).
+/// Milliseconds: of a time since the Unix epoch (`now_ms`, `due_ms`), or of a duration (`after_ms`,
+/// `wait_ms`).
 pub type Millis = u64;
 
 /// A wall clock that never jumps while the process lives. It is read once and then continued by the monotonic

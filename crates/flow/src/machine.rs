@@ -50,9 +50,9 @@ impl MachineFailure {
         }
     }
 
-    /// Returns the condition of the machine behind an error about something that is not ours, such as a file of
-    /// the user or a socket. `None` for all other errors: missing files, refused access, and errors without a
-    /// code of the operating system.
+    /// Returns the condition of the machine behind an error about something that is not ours, such as a file
+    /// of the user or a socket. `None` for all other errors: missing files, refused access, and errors
+    /// without a code of the operating system.
     #[must_use]
     pub fn from_any_io(error: &io::Error) -> Option<Self> {
         error.raw_os_error().map(Errno::from_raw_os_error).and_then(Self::shortage)

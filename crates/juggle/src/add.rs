@@ -28,12 +28,13 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
     if settings.run == Run::Dry {
         return plan::plan(sources, settings, out).await;
     }
-    directory::begin(settings)?;
+    directory::prepare(&settings.output_dir)?;
     let connection = QueueConnection::visit(&settings.output_dir).await?;
     let added = add::add(sources, &directory::sources(&settings.output_dir), &*connection.queue()).await;
     // Closed also after an error: other processes wait for the lock of the queue.
     connection.close().await;
     let added = added?;
+    directory::remember(settings).await?;
     if out.is_json() {
         let peak = peak_rss_bytes();
         let report =

@@ -256,7 +256,7 @@ pub struct ChangeConfigArgs {
     /// Setting, or host.NAME.wait and host.NAME.max_connection_per_server for one host
     pub key: String,
     /// Value; several for a setting that can be repeated
-    #[arg(required = true, value_name = "VALUE", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "VALUE")]
     pub values: Vec<String>,
     /// Settings.
     #[command(flatten)]

@@ -36,13 +36,15 @@ pub fn prepare(run: &Path) -> Result<(), CliError> {
     Ok(QueueDirectory::of(run).prepare()?)
 }
 
-/// Prepares the run directory of a command that changes what is in it, and remembers the settings there.
+/// Remembers the settings in the run directory. Called once they are known to work: a value that stopped a
+/// command must not stop the next one.
 ///
 /// # Errors
-/// Returns an error with [`Exit::File`] or [`Exit::DiskFull`] if it cannot be written.
-pub fn begin(settings: &Settings) -> Result<(), CliError> {
-    prepare(&settings.output_dir)?;
-    settings.remember().map_err(|error| refused(&settings.output_dir, &error))
+/// Returns an error with [`Exit::File`] or [`Exit::DiskFull`] if they cannot be written.
+pub async fn remember(settings: &Settings) -> Result<(), CliError> {
+    let (run, settings) = (settings.output_dir.clone(), settings.clone());
+    let writing = blocking(move || settings.remember());
+    writing.await?.map_err(|error| refused(&run, &error))
 }
 
 /// Returns whether a run was started in the directory before.

@@ -54,7 +54,7 @@ async fn run_or_fall_back(
     settings: &Settings,
     out: &Out,
 ) -> Result<Exit, CliError> {
-    directory::begin(settings)?;
+    directory::prepare(&settings.output_dir)?;
     let connection = unless_stopped(&run.shutdown, QueueConnection::visit(&settings.output_dir)).await?;
     let queue = connection.queue();
     let snapshots = directory::sources(&settings.output_dir);
@@ -66,6 +66,7 @@ async fn run_or_fall_back(
     connection.close().await;
     // Reported after the queue is closed, so that an error does not leave it locked.
     added?;
+    directory::remember(settings).await?;
     // Nothing to fetch needs no network: a repeated run must not switch to the sample.
     if stats?.pending() == 0 || sample::any_host_answers(&sources, settings).await? {
         return run.run(sources, settings, out).await;

@@ -73,7 +73,7 @@ impl StageRun {
         settings: &Settings,
         out: &Out,
     ) -> Result<Exit, CliError> {
-        directory::begin(settings)?;
+        directory::prepare(&settings.output_dir)?;
         let run = settings.output_dir.as_path();
         let start = broker_command(run, settings.durability)?;
         let connecting = async {

@@ -235,6 +235,8 @@ impl Stages {
         for lane in lanes {
             self.spawn(&mut workers, *lane, settings, until)?;
         }
+        // All stages accept the settings.
+        directory::remember(settings).await?;
         let (work_goes_on, over) = oneshot::channel();
         let feeding = async {
             if lanes.contains(&Lane::Fetch) { self.feeder(settings).run(over).await } else { Ok(()) }

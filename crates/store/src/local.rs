@@ -83,7 +83,8 @@ pub struct KindLock {
 impl LocalBlobs {
     /// Opens a run directory, and removes temporary files of dead writers. Creates the directory and those of
     /// all kinds if they do not exist. Published blobs are kept plain. Starts the thread that commits
-    /// publications; it ends with the last clone. Several processes may have the same directory open. Blocking.
+    /// publications; it ends with the last clone. Several processes may have the same directory open.
+    /// Blocking.
     ///
     /// # Errors
     /// Returns an error if a directory can be neither created nor opened, or a temporary file not removed.

@@ -39,8 +39,8 @@ impl Places {
         }
     }
 
-    /// Returns the text of the second host at this path. It differs between paths: otherwise the host would be
-    /// suspected of blocking robots.
+    /// Returns the text of the second host at this path. It differs between paths: otherwise the host would
+    /// be suspected of blocking robots.
     pub(super) fn text_of_other(path: &str) -> Vec<u8> {
         [path.as_bytes(), b" stands here\n", &other_text()].concat()
     }

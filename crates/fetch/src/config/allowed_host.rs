@@ -60,8 +60,8 @@ impl fmt::Display for AllowedHost {
 
 impl AllowedHost {
     /// Returns whether this entry has the host and port of a URL. Without a port it has all of them; a URL
-    /// without a port has the default port of its scheme. Names are compared as written, not resolved. `false`
-    /// for a URL without a host.
+    /// without a port has the default port of its scheme. Names are compared as written, not resolved.
+    /// `false` for a URL without a host.
     #[must_use]
     pub fn names(&self, url: &Url) -> bool {
         url.host().is_some_and(|host| undotted(host.to_owned()) == self.host)

@@ -35,7 +35,7 @@ pub(super) const CONNECTIONS_NAME: &str = "max-connection-per-server";
 pub(super) const HOST: &str = "host";
 
 /// Values with their origins, by setting.
-pub type Values = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
+pub(crate) type Values = BTreeMap<&'static str, (Vec<OsString>, Origin)>;
 
 /// The contents of a settings file.
 #[derive(Debug, Clone, Default)]

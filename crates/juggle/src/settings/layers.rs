@@ -72,7 +72,8 @@ impl<'a> Layers<'a> {
 
     fn find(&self, setting: &Setting) -> (Vec<OsString>, Origin) {
         let (mut values, origin) = self.strongest(setting);
-        // Texts that were accepted when a host was allowed must not fail because a later command names another.
+        // Texts that were accepted when a host was allowed must not fail because a later command names
+        // another.
         if setting.name == "allow-host"
             && origin != Origin::Remembered
             && let Some((remembered, _)) = self.remembered.values.get(setting.name)

@@ -89,10 +89,21 @@ pub fn changed(run: &Path, change: &Change<'_>) -> Result<FileSettings, Settings
 pub(crate) struct Kept {
     pub(crate) settings: FileSettings,
     /// The settings that are not remembered because their values contain a password.
-    pub(crate) secret: Vec<&'static str>,
+    pub(crate) with_password: Vec<&'static str>,
 }
 
 impl Kept {
+    /// Warns of the settings that are not remembered.
+    pub(crate) fn warn(&self) {
+        for name in &self.with_password {
+            let variable = Setting::named(name).variable();
+            tracing::warn!(
+                "--{name} contains a password, so the run directory does not remember it. Give it again with \
+                 each command, or set {variable}."
+            );
+        }
+    }
+
     /// Keeps the values of a setting, if they are remembered and not the default.
     pub(crate) fn put(&mut self, setting: &'static Setting, values: &[OsString], origin: &Origin) {
         let is_default = *origin == Origin::Default
@@ -106,7 +117,7 @@ impl Kept {
         }
         match values.iter().map(|value| portable(setting, value)).collect() {
             Some(values) => drop(self.settings.values.insert(setting.name, (values, Origin::Remembered))),
-            None => self.secret.push(setting.name),
+            None => self.with_password.push(setting.name),
         }
     }
 }
@@ -120,8 +131,8 @@ pub(crate) fn switch(value: &OsStr) -> Option<bool> {
     }
 }
 
-/// Returns `true` if the setting changes what a run does or makes. What is only shown, or asked for once, is not
-/// remembered.
+/// Returns `true` if the setting changes what a run does or makes. What is only shown, or asked for once, is
+/// not remembered.
 pub(crate) fn is_remembered(setting: &Setting) -> bool {
     let is_once = ["input-file", "offline", "keep-going", "fail-fast"].contains(&setting.name);
     setting.group != Group::General && !is_once

@@ -6,7 +6,7 @@ use std::{
     io,
     num::NonZeroU64,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Once},
     time::Duration,
 };
 
@@ -42,7 +42,7 @@ use super::{
     layers::Layers,
     origin::SettingRow,
     remembered::{self, Kept, Memory},
-    table::{Setting, TABLE},
+    table::TABLE,
     text_options,
 };
 use sources::{config::Config, feed::GroupOf, filters::Filters, resolve::gutenberg_sites::GutenbergMirror};
@@ -50,6 +50,8 @@ use sources::{config::Config, feed::GroupOf, filters::Filters, resolve::gutenber
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
 const PROCESS_CONCURRENCY_MAX: usize = 1024;
+/// The warnings of settings that are not remembered.
+static WARNED: Once = Once::new();
 
 /// The settings of a run. All values are within their bounds.
 #[derive(Debug, Clone)]
@@ -323,18 +325,13 @@ impl Settings {
         self.exec.as_ref().map_or_else(|| options.identity(), |exec| exec.identity(options))
     }
 
-    /// Writes what the run directory remembers from now on, and warns of passwords that it does not. Blocking.
+    /// Writes what the run directory remembers from now on, and warns of passwords that it does not.
+    /// Blocking.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn remember(&self) -> io::Result<()> {
-        for name in &self.kept.secret {
-            let variable = Setting::named(name).variable();
-            tracing::warn!(
-                "--{name} contains a password, so the run directory does not remember it: \
-                 give it again with each command, or set {variable}"
-            );
-        }
+        WARNED.call_once(|| self.kept.warn());
         remembered::write(&self.output_dir, &self.kept.settings)
     }
 

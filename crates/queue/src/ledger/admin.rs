@@ -27,7 +27,8 @@ pub(super) struct Listing {
 }
 
 impl Ledger {
-    /// Returns the cursors of all source lists, in order of their names: how far each has been read. See [`flow::queue::QueueAdmin::cursors`].
+    /// Returns the cursors of all source lists, in order of their names: how far each has been read. See
+    /// [`flow::queue::QueueAdmin::cursors`].
     #[must_use]
     pub fn cursors(&self) -> Vec<Cursor> {
         self.cursors.values().cloned().collect()

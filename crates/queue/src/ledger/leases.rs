@@ -220,8 +220,8 @@ impl Ledger {
         }
     }
 
-    /// Ends a session: its leases return at once, as if their worker had died, which counts towards the limit of
-    /// attempts. An unknown session changes nothing. [`tick`](Self::tick) must have been called for `now`.
+    /// Ends a session: its leases return at once, as if their worker had died, which counts towards the limit
+    /// of attempts. An unknown session changes nothing. [`tick`](Self::tick) must have been called for `now`.
     ///
     /// # Errors
     /// Returns [`QueueError::Broken`] if a job cannot be read.

@@ -96,7 +96,8 @@ impl Layout {
         if has == Self::Sharded || !is_empty(dir)? {
             return Err(LayoutError::Other { dir: dir.to_owned(), has });
         }
-        // The temporary name is always the same, so that the next attempt replaces what a killed one has left.
+        // The temporary name is always the same, so that the next attempt replaces what a killed one has
+        // left.
         let (path, temporary) = (dir.join(LAYOUT), dir.join(format!("{LAYOUT}.tmp")));
         safe_file::create(&temporary)
             .and_then(|mut file| writeln!(file, "{self}").and_then(|()| file.sync_all()))
