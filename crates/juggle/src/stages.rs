@@ -235,7 +235,6 @@ impl Stages {
         for lane in lanes {
             self.spawn(&mut workers, *lane, settings, until)?;
         }
-        // All stages accept the settings.
         directory::remember(settings).await?;
         let (work_goes_on, over) = oneshot::channel();
         let feeding = async {
@@ -250,8 +249,7 @@ impl Stages {
         // Tells the feeder to end.
         drop(work_goes_on);
         if !feeding.is_terminated() {
-            // Work may end during the last step of the feeder, which may still report an error. The wait is
-            // bounded, because the queue may not answer.
+            // The last step of the feeder may still report an error. Bounded: the queue may not answer.
             if let Ok(fed) = timeout(FEEDER_FAREWELL_MAX, feeding).await {
                 return ended.and_then(|ended| Ok(fed.map(|()| ended)?));
             }

@@ -8,6 +8,7 @@ use std::{
     ffi::{OsStr, OsString},
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Once,
 };
 
 use fetch::candidate;
@@ -23,6 +24,7 @@ use super::{
 
 /// The name of the file in the run directory.
 pub(crate) const NAME: &str = "settings.toml";
+static WARNED: Once = Once::new();
 const BYTES_MAX: u64 = 1024 * 1024;
 const HEADER: &str = "\
 # What this run directory was run with. Flags, the environment and juggle.toml take precedence.
@@ -33,7 +35,7 @@ const HEADER: &str = "\
 /// The layer of remembered settings.
 #[derive(Debug)]
 pub enum Memory {
-    /// What the run directory remembers.
+    /// Those of the run directory.
     Used,
     /// Nothing. The command only looks at the run, so a tokenizer file that is gone must not stop it.
     Unused,
@@ -93,8 +95,16 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Warns of the settings that are not remembered.
-    pub(crate) fn warn(&self) {
+    /// Writes the values into the run directory `run`. Warns, once, of those with a password. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written.
+    pub(crate) fn remember(&self, run: &Path) -> io::Result<()> {
+        WARNED.call_once(|| self.warn());
+        write(run, &self.settings)
+    }
+
+    fn warn(&self) {
         for name in &self.with_password {
             let variable = Setting::named(name).variable();
             tracing::warn!(

@@ -6,7 +6,7 @@ use std::{
     io,
     num::NonZeroU64,
     path::{Path, PathBuf},
-    sync::{Arc, Once},
+    sync::Arc,
     time::Duration,
 };
 
@@ -41,7 +41,7 @@ use super::{
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::Layers,
     origin::SettingRow,
-    remembered::{self, Kept, Memory},
+    remembered::{Kept, Memory},
     table::TABLE,
     text_options,
 };
@@ -50,8 +50,6 @@ use sources::{config::Config, feed::GroupOf, filters::Filters, resolve::gutenber
 const USER_AGENT_BYTES_MAX: usize = 256;
 const CONTACT_BYTES_MAX: usize = 200;
 const PROCESS_CONCURRENCY_MAX: usize = 1024;
-/// The warnings of settings that are not remembered.
-static WARNED: Once = Once::new();
 
 /// The settings of a run. All values are within their bounds.
 #[derive(Debug, Clone)]
@@ -331,8 +329,7 @@ impl Settings {
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn remember(&self) -> io::Result<()> {
-        WARNED.call_once(|| self.kept.warn());
-        remembered::write(&self.output_dir, &self.kept.settings)
+        self.kept.remember(&self.output_dir)
     }
 
     /// Returns every setting with its value and origin, in the order of the table.
