@@ -60,10 +60,13 @@ async fn a_value_is_changed_and_forgotten_and_the_texts_that_it_concerns_are_cou
     assert_eq!(report["lanes"]["process"]["done"], 4);
     assert!(harness.read("out/tokens/t0_tokens.txt").lines().all(|token| token.chars().count() >= 3));
     let before = harness.read("out/settings.toml");
+    let secret = ["config", "set", "proxy", "http://me:hunter2@p.example"];
+    let refused = bare(&harness, &secret).await.expect_error(2, &["never stored", "JUGGLE_PROXY"]);
+    assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
     for (arguments, words) in [
         (&["config", "set", "min_length", "none"][..], "none"),
         (&["config", "set", "mim_length", "3"], "unknown setting"),
-        (&["config", "set", "json", "true"], "does not remember"),
+        (&["config", "set", "json", "true"], "is not remembered"),
         (&["config", "set", "wait", "1", "2"], "one value"),
     ] {
         bare(&harness, arguments).await.expect_error(2, &[words]);

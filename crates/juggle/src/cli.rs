@@ -66,7 +66,7 @@ pub enum Command {
     Distance(DistanceArgs),
     /// Compare serial with concurrent fetching, and one thread with many
     Compare(CompareArgs),
-    /// Show the settings, and change those that the run directory remembers
+    /// Show the settings, and change the remembered ones
     #[command(subcommand, after_long_help = include_str!("cli/help/config.txt"))]
     Config(ConfigCommand),
 }
@@ -242,10 +242,10 @@ pub enum ConfigCommand {
     /// Show each value and where it comes from
     #[command(after_long_help = include_str!("cli/help/config-show.txt"))]
     Show(ShowConfigArgs),
-    /// Change a value that the run directory remembers
+    /// Change a remembered setting of the run directory
     #[command(after_long_help = include_str!("cli/help/config-set.txt"))]
     Set(ChangeConfigArgs),
-    /// Forget a value that the run directory remembers
+    /// Remove a remembered setting of the run directory
     #[command(after_long_help = include_str!("cli/help/config-unset.txt"))]
     Unset(UnsetConfigArgs),
 }

@@ -1,4 +1,4 @@
-//! `juggle config`: prints each value with its origin, and changes what the run directory remembers.
+//! `juggle config`: prints each value with its origin, and changes the remembered settings.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{
     output::{Out, counted},
     settings::{
         args::Args,
-        remembered::{self, Change, Memory},
+        remembered::{self, Change, Remembered},
         resolved::Settings,
     },
 };
@@ -52,17 +52,17 @@ fn show(settings: &Settings, out: &Out) -> Result<Exit, CliError> {
 async fn change(change: &Change<'_>, run: &Path, out: &Out) -> Result<Exit, CliError> {
     directory::must_exist(run)?;
     let changed = remembered::changed(run, change)?;
-    // All values are checked together, as the next run would see them.
+    // All values are checked together, as the next run will use them.
     let resolved = Settings::resolve(
         &Args::default(),
         |name| (name == "JUGGLE_OUTPUT_DIR").then(|| run.into()),
         run,
-        Memory::Of(changed),
+        Remembered::Given(changed),
     )?;
     let blobs = directory::open_blobs(&resolved).await?;
     let (of, identity) = (run.to_owned(), resolved.identity());
     let found = blocking(move || Reprocess::find(&of, &blobs, identity)).await??;
-    resolved.remember().map_err(|error| directory::refused(run, &error))?;
+    directory::remember(&resolved).await?;
     let stale = found.map_or(0, |found| found.found);
     if out.is_json() {
         out.json(&serde_json::json!({ "key": change.key, "reprocessed": stale }))?;

@@ -17,7 +17,7 @@ use crate::{
     settings::resolved::Settings,
 };
 
-pub(crate) fn refused(run: &Path, error: &io::Error) -> CliError {
+fn refused(run: &Path, error: &io::Error) -> CliError {
     let why = MachineFailure::describe(error);
     let message = format!("cannot use '{}' as the output directory: {why}", run.display());
     let exit = if is_full(error) { Exit::DiskFull } else { Exit::File };
@@ -36,8 +36,8 @@ pub fn prepare(run: &Path) -> Result<(), CliError> {
     Ok(QueueDirectory::of(run).prepare()?)
 }
 
-/// Remembers the settings in the run directory. Called once they are known to work: a value that stopped a
-/// command must not stop the next one.
+/// Writes the remembered settings of the run directory. Called when the settings have been accepted: a value
+/// that stopped this command must not stop the next one.
 ///
 /// # Errors
 /// Returns an error with [`Exit::File`] or [`Exit::DiskFull`] if they cannot be written.

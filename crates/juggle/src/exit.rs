@@ -10,7 +10,7 @@ use flow::{
 
 use sources::error::SourceError;
 
-use crate::settings::error::SettingsError;
+use crate::settings::{error::SettingsError, origin::Origin};
 
 /// The exit codes, a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,7 +234,13 @@ impl From<ListError> for CliError {
 
 impl From<SettingsError> for CliError {
     fn from(error: SettingsError) -> Self {
-        Self::failed_to(Exit::Usage, &error)
+        let failed = Self::failed_to(Exit::Usage, &error);
+        match error {
+            SettingsError::Value { name, origin: Origin::Remembered, .. } => {
+                failed.advise(format!("To remove the remembered value: juggle config unset {name} -o DIR"))
+            }
+            _ => failed,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     export, gc,
     output::Out,
     pipeline, plan, progress, queue_command, rebuild, redecode,
-    settings::{args::Args, remembered::Memory, resolved::Settings},
+    settings::{args::Args, remembered::Remembered, resolved::Settings},
     stage_command, status, telemetry, verify,
 };
 
@@ -26,8 +26,8 @@ use crate::{
 pub fn juggle() -> ExitCode {
     let cli: Cli = parse(help::arrange(Cli::command()));
     let args = settings_of(&cli.command).clone();
-    let memory = memory_of(&cli.command);
-    start(&args, memory, |settings, out| async move { dispatch(cli.command, settings, out).await })
+    let remembered = remembered_by(&cli.command);
+    start(&args, remembered, |settings, out| async move { dispatch(cli.command, settings, out).await })
 }
 
 /// Runs the program `juggle-fetch`, `juggle-store` or `juggle-process`.
@@ -35,7 +35,7 @@ pub fn juggle() -> ExitCode {
 pub fn stage(lane: Lane) -> ExitCode {
     let cli: StageCli = parse(cli::stage_command(lane));
     let args = cli.stage.settings.clone();
-    start(&args, Memory::Used, |settings, out| async move {
+    start(&args, Remembered::OfRunDirectory, |settings, out| async move {
         stage_command::run(lane, &cli.stage, &settings, &out).await
     })
 }
@@ -46,7 +46,7 @@ pub fn queue() -> ExitCode {
     let QueueCli { command, serve } = parse(help::arrange(QueueCli::command()));
     let command = command.unwrap_or(QueueCommand::Serve(serve));
     let args = queue_settings(&command).clone();
-    start(&args, Memory::Unused, |settings, out| async move {
+    start(&args, Remembered::Ignored, |settings, out| async move {
         queue_command::run(&command, &settings, &out).await
     })
 }
@@ -55,11 +55,11 @@ fn parse<T: FromArgMatches>(command: clap::Command) -> T {
     T::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-fn start<F>(args: &Args, memory: Memory, run: impl FnOnce(Settings, Out) -> F) -> ExitCode
+fn start<F>(args: &Args, remembered: Remembered, run: impl FnOnce(Settings, Out) -> F) -> ExitCode
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
-    let settings = match Settings::resolve(args, |name| std::env::var_os(name), Path::new("."), memory) {
+    let settings = match Settings::resolve(args, |name| std::env::var_os(name), Path::new("."), remembered) {
         Ok(settings) => settings,
         Err(error) => return end(Err(error.into())),
     };
@@ -100,13 +100,13 @@ fn end(result: Result<Exit, CliError>) -> ExitCode {
     }
 }
 
-/// Returns whether a command uses what its run directory remembers.
-const fn memory_of(command: &Command) -> Memory {
+/// Returns the remembered settings that a command uses.
+const fn remembered_by(command: &Command) -> Remembered {
     match command {
-        Command::Status(_) | Command::Queue(_) => Memory::Unused,
-        // A wrong value in the file must not stop the command that changes it.
-        Command::Config(ConfigCommand::Set(_) | ConfigCommand::Unset(_)) => Memory::Unused,
-        _ => Memory::Used,
+        Command::Status(_) | Command::Queue(_) => Remembered::Ignored,
+        // An invalid value in the file must not stop the command that changes it.
+        Command::Config(ConfigCommand::Set(_) | ConfigCommand::Unset(_)) => Remembered::Ignored,
+        _ => Remembered::OfRunDirectory,
     }
 }
 

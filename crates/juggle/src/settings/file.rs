@@ -4,7 +4,8 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     ffi::OsString,
-    fs, io,
+    fs::File,
+    io::{self, Read},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -49,7 +50,7 @@ pub struct FileSettings {
 /// Reads the file `named`, which must exist, or `juggle.toml` in `directory`, which need not.
 pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<FileSettings, SettingsError> {
     let path = named.map_or_else(|| directory.join(NAME), Path::to_owned);
-    match bounded(&path) {
+    match File::open(&path).and_then(bounded) {
         Ok(text) => parse(&text, &path, |path, line| Origin::File { path: path.to_owned(), line }),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
             Ok(FileSettings::default())
@@ -58,12 +59,13 @@ pub(crate) fn read(named: Option<&Path>, directory: &Path) -> Result<FileSetting
     }
 }
 
-fn bounded(path: &Path) -> io::Result<String> {
-    // A mistyped path may name a corpus; it must not be read into memory.
-    if fs::metadata(path)?.len() > FILE_BYTES_MAX {
+/// Reads a settings file.
+pub(super) fn bounded(file: File) -> io::Result<String> {
+    // A mistyped path may name a corpus, which must not be read into memory.
+    if file.metadata()?.len() > FILE_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
-    fs::read_to_string(path)
+    io::read_to_string(file.take(FILE_BYTES_MAX))
 }
 
 /// Parses the text of the settings file `path`. The origin of a value is made from the path and the line.
@@ -72,7 +74,7 @@ pub(super) fn parse(
     path: &Path,
     origin: fn(&Path, usize) -> Origin,
 ) -> Result<FileSettings, SettingsError> {
-    let file = File { text, path, origin };
+    let file = Source { text, path, origin };
     let table = DeTable::parse(text)
         .map_err(|error| file.wrong(error.span().unwrap_or_default(), error.message().to_owned()))?;
     let mut found = FileSettings::default();
@@ -96,7 +98,7 @@ fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)>
 }
 
 /// Reads the sections of hosts.
-fn hosts(file: &File<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values>, SettingsError> {
+fn hosts(file: &Source<'_>, section: &Value<'_>) -> Result<BTreeMap<String, Values>, SettingsError> {
     let table = |value: &Value<'_>| {
         let message = "a host needs a section, such as [host.\"example.org\"] with a line wait = 5";
         file.wrong(value.span(), message.to_owned())
@@ -177,13 +179,13 @@ fn wrong_type(setting: &Setting, value: &DeValue<'_>) -> String {
 type Key<'i> = Spanned<Cow<'i, str>>;
 type Value<'i> = Spanned<DeValue<'i>>;
 
-struct File<'a> {
+struct Source<'a> {
     text: &'a str,
     path: &'a Path,
     origin: fn(&Path, usize) -> Origin,
 }
 
-impl File<'_> {
+impl Source<'_> {
     /// Adds the value of a line.
     fn put(
         &self,

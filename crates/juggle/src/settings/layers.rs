@@ -14,7 +14,7 @@ use super::{
     error::SettingsError,
     file::{self, FileSettings, Values},
     origin::{Origin, SettingRow},
-    remembered::{self, Kept, Memory, switch},
+    remembered::{self, Kept, Remembered, switch},
     table::{CONFIG, Setting, Takes},
 };
 
@@ -34,21 +34,27 @@ impl<'a> Layers<'a> {
         args: &'a Args,
         environment: &'a dyn Fn(&str) -> Option<OsString>,
         directory: &Path,
-        memory: Memory,
+        remembered: Remembered,
     ) -> Result<Self, SettingsError> {
-        let (file, remembered, kept, rows) = Default::default();
-        let mut layers = Self { args, environment, file, remembered, kept, rows };
+        let mut layers = Self {
+            args,
+            environment,
+            file: FileSettings::default(),
+            remembered: FileSettings::default(),
+            kept: Kept::default(),
+            rows: Vec::new(),
+        };
         // The file that --config names is looked up with an empty file layer.
         let (named, _) = layers.find(CONFIG);
         // What is remembered must be valid by itself.
-        if !matches!(memory, Memory::Of(_)) {
+        if !matches!(remembered, Remembered::Given(_)) {
             layers.file = file::read(named.first().map(Path::new), directory)?;
         }
         let (run, _) = layers.find(Setting::named("output-dir"));
-        layers.remembered = match memory {
-            Memory::Used => remembered::read(run.first().map_or(directory, Path::new))?,
-            Memory::Unused => FileSettings::default(),
-            Memory::Of(settings) => settings,
+        layers.remembered = match remembered {
+            Remembered::OfRunDirectory => remembered::read(run.first().map_or(directory, Path::new))?,
+            Remembered::Ignored => FileSettings::default(),
+            Remembered::Given(settings) => settings,
         };
         Ok(layers)
     }

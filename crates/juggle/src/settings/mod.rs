@@ -18,6 +18,7 @@ pub mod remembered;
 pub mod resolved;
 pub mod table;
 
+mod combined;
 mod exec;
 mod file;
 mod layers;

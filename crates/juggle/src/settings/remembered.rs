@@ -1,12 +1,12 @@
-//! What a run directory remembers: `settings.toml` in it, in the form of `juggle.toml`.
+//! The settings that a run directory remembers: its file `settings.toml`, in the form of `juggle.toml`.
 //!
-//! It holds the values that differ from the default, of the settings that change what a run does or makes. So
-//! a later command on the same directory goes on as the run began, and a printed command needs no flags.
-//! A value that contains a password is never written.
+//! It contains the values that differ from the default, for the settings that affect the work or the results.
+//! So a later command on the same directory continues with the same settings, and a printed command needs no
+//! flags. A value that contains a password is never written.
 
 use std::{
     ffi::{OsStr, OsString},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
     sync::Once,
 };
@@ -25,22 +25,21 @@ use super::{
 /// The name of the file in the run directory.
 pub(crate) const NAME: &str = "settings.toml";
 static WARNED: Once = Once::new();
-const BYTES_MAX: u64 = 1024 * 1024;
 const HEADER: &str = "\
-# What this run directory was run with. Flags, the environment and juggle.toml take precedence.
-# To change a line: juggle config set KEY VALUE, or juggle config unset KEY.
+# The settings of this run directory. Flags, the environment and juggle.toml take precedence.
+# To change one: juggle config set KEY VALUE, or juggle config unset KEY.
 
 ";
 
 /// The layer of remembered settings.
 #[derive(Debug)]
-pub enum Memory {
-    /// Those of the run directory.
-    Used,
-    /// Nothing. The command only looks at the run, so a tokenizer file that is gone must not stop it.
-    Unused,
+pub enum Remembered {
+    /// The settings of the run directory.
+    OfRunDirectory,
+    /// No settings. For commands that only read the queue: a missing tokenizer file must not stop them.
+    Ignored,
     /// These settings.
-    Of(FileSettings),
+    Given(FileSettings),
 }
 
 /// A change of one remembered setting.
@@ -69,12 +68,18 @@ pub fn changed(run: &Path, change: &Change<'_>) -> Result<FileSettings, Settings
         None => (&mut settings.values, file::setting(change.key).map_err(refuse)?),
     };
     if !is_remembered(setting) {
-        return Err(refuse("a run directory does not remember it; give it with each command".to_owned()));
+        return Err(refuse("this setting is not remembered. Use it with each command".to_owned()));
     }
     let is_list = matches!(setting.takes, Takes::Texts(_) | Takes::Paths(_));
     match change.values {
         Some(values) if values.len() > 1 && !is_list => {
-            return Err(refuse("it has one value".to_owned()));
+            return Err(refuse("this setting takes one value".to_owned()));
+        }
+        Some(values) if values.iter().any(|value| setting.holds_secret(value)) => {
+            let variable = setting.variable();
+            return Err(refuse(format!(
+                "the value contains a password, which is never stored. Set {variable}"
+            )));
         }
         Some(values) => {
             let values = values.iter().map(OsString::from).collect();
@@ -108,8 +113,8 @@ impl Kept {
         for name in &self.with_password {
             let variable = Setting::named(name).variable();
             tracing::warn!(
-                "--{name} contains a password, so the run directory does not remember it. Give it again with \
-                 each command, or set {variable}."
+                "--{name} contains a password, so the run directory does not remember it. Use it with each command, \
+                 or set {variable}."
             );
         }
     }
@@ -125,7 +130,7 @@ impl Kept {
         if is_default || !is_remembered(setting) {
             return;
         }
-        match values.iter().map(|value| portable(setting, value)).collect() {
+        match values.iter().map(|value| absolute_value(setting, value)).collect() {
             Some(values) => drop(self.settings.values.insert(setting.name, (values, Origin::Remembered))),
             None => self.with_password.push(setting.name),
         }
@@ -141,8 +146,8 @@ pub(crate) fn switch(value: &OsStr) -> Option<bool> {
     }
 }
 
-/// Returns `true` if the setting changes what a run does or makes. What is only shown, or asked for once, is
-/// not remembered.
+/// Returns `true` if the setting affects the work or the results of a run. Settings of the output, and those
+/// that are meant for one command, are not remembered.
 pub(crate) fn is_remembered(setting: &Setting) -> bool {
     let is_once = ["input-file", "offline", "keep-going", "fail-fast"].contains(&setting.name);
     setting.group != Group::General && !is_once
@@ -151,7 +156,7 @@ pub(crate) fn is_remembered(setting: &Setting) -> bool {
 /// Reads what the run directory `run` remembers: nothing if it has no file.
 pub(crate) fn read(run: &Path) -> Result<FileSettings, SettingsError> {
     let path = run.join(NAME);
-    match bounded(&path) {
+    match safe_file::open(&path).and_then(file::bounded) {
         Ok(text) => file::parse(&text, &path, |_, _| Origin::Remembered),
         // `NotADirectory`: the command itself reports that the run directory is a file.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -161,16 +166,6 @@ pub(crate) fn read(run: &Path) -> Result<FileSettings, SettingsError> {
     }
 }
 
-fn bounded(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let file = safe_file::open(path)?;
-    if file.metadata()?.len() > BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
-    }
-    file.take(BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text)
-}
-
 /// Replaces what the run directory `run` remembers. Writes nothing if it is the same. Blocking.
 ///
 /// # Errors
@@ -178,7 +173,7 @@ fn bounded(path: &Path) -> io::Result<String> {
 pub(crate) fn write(run: &Path, remembered: &FileSettings) -> io::Result<()> {
     let path = run.join(NAME);
     let text = format!("{HEADER}{}", table_of(remembered));
-    match bounded(&path) {
+    match safe_file::open(&path).and_then(file::bounded) {
         Ok(old) if old == text => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound && table_of(remembered).is_empty() => {
             return Ok(());
@@ -219,8 +214,9 @@ fn toml_value(setting: &Setting, values: &[OsString]) -> Option<Value> {
     })
 }
 
-/// Returns the value as it means the same from any working directory, or `None` if it contains a password.
-pub(crate) fn portable(setting: &Setting, value: &OsStr) -> Option<OsString> {
+/// Returns the value with an absolute path, so that it means the same in every working directory. `None` if it
+/// contains a password.
+fn absolute_value(setting: &Setting, value: &OsStr) -> Option<OsString> {
     if setting.holds_secret(&value.to_string_lossy()) {
         return None;
     }

@@ -34,6 +34,7 @@ use store::{
 
 use super::{
     args::Args,
+    combined,
     duration::{DAY, MS, TimeSpan},
     enums::{Color, LogFormat, Named, Network, OnFailure, Progress, ResultFormat, Robots, Run, Verbosity},
     error::SettingsError,
@@ -41,14 +42,12 @@ use super::{
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
     layers::Layers,
     origin::SettingRow,
-    remembered::{Kept, Memory},
+    remembered::{Kept, Remembered},
     table::TABLE,
     text_options,
 };
 use sources::{config::Config, feed::GroupOf, filters::Filters, resolve::gutenberg_sites::GutenbergMirror};
 
-const USER_AGENT_BYTES_MAX: usize = 256;
-const CONTACT_BYTES_MAX: usize = 200;
 const PROCESS_CONCURRENCY_MAX: usize = 1024;
 
 /// The settings of a run. All values are within their bounds.
@@ -154,9 +153,9 @@ impl Settings {
         args: &Args,
         environment: impl Fn(&str) -> Option<OsString>,
         directory: &Path,
-        memory: Memory,
+        remembered: Remembered,
     ) -> Result<Self, SettingsError> {
-        let from = &mut Layers::new(args, &environment, directory, memory)?;
+        let from = &mut Layers::new(args, &environment, directory, remembered)?;
         let mut settings = Self {
             output_dir: from.paths("output-dir").pop().expect("the table gives a default"),
             input_files: from.paths("input-file"),
@@ -178,9 +177,9 @@ impl Settings {
             max_filesize_bytes: from.within("max-filesize", ByteSize::NOT_ZERO)?.bytes(),
             limit_rate_bytes: NonZeroU64::new(from.within("limit-rate", ByteSize::ANY)?.bytes()),
             min_free_space_bytes: from.within("min-free-space", ByteSize::ANY)?.bytes(),
-            proxy: proxy(from)?,
+            proxy: combined::proxy(from)?,
             network: if from.is_on("offline")? { Network::Offline } else { Network::Online },
-            family: family(from)?,
+            family: combined::family(from)?,
             ca_certificate: from.paths("ca-certificate").pop(),
             accept_encoding: match from.is_on("compressed")? {
                 true => AcceptEncoding::Compressed,
@@ -190,14 +189,14 @@ impl Settings {
             gutenberg_mirrors: from.all("gutenberg-mirror")?,
             allow_hosts: from.all("allow-host")?,
             robots: from.one::<Named<_>>("robots")?.0,
-            user_agent: user_agent(from)?,
+            user_agent: combined::user_agent(from)?,
             store: StoreConfig { strip: from.one("strip")?, raw: from.one("raw")? },
             compression: from.one("compress")?,
             layout: from.optional("layout")?,
             durability: from.one("durability")?,
-            on_failure: on_failure(from)?,
+            on_failure: combined::on_failure(from)?,
             run: if from.is_on("dry-run")? { Run::Dry } else { Run::Real },
-            verbosity: verbosity(from)?,
+            verbosity: combined::verbosity(from)?,
             color: from.one::<Named<_>>("color")?.0,
             progress: if from.is_on("no-progress")? { Progress::Hidden } else { Progress::Shown },
             log_format: from.one::<Named<_>>("log-format")?.0,
@@ -336,66 +335,6 @@ impl Settings {
     #[must_use]
     pub fn shown(&self) -> &[SettingRow] {
         &self.rows
-    }
-}
-
-fn proxy(from: &mut Layers<'_>) -> Result<ProxyChoice, SettingsError> {
-    let proxy: Option<ProxyChoice> = from.optional("proxy")?;
-    // `--proxy off` agrees with --no-proxy, so only a real proxy contradicts it.
-    let is_named = matches!(proxy, Some(ProxyChoice::At(_)));
-    let is_off = from.is_on("no-proxy")?;
-    Ok(match from.decide(("proxy", is_named), ("no-proxy", is_off))? {
-        Some("no-proxy") => ProxyChoice::Off,
-        Some(_) | None => proxy.unwrap_or_default(),
-    })
-}
-
-fn family(from: &mut Layers<'_>) -> Result<IpFamily, SettingsError> {
-    let (is_v4, is_v6) = (from.is_on("ipv4")?, from.is_on("ipv6")?);
-    Ok(match from.decide(("ipv4", is_v4), ("ipv6", is_v6))? {
-        Some("ipv4") => IpFamily::V4,
-        Some(_) => IpFamily::V6,
-        None => IpFamily::Any,
-    })
-}
-
-fn on_failure(from: &mut Layers<'_>) -> Result<OnFailure, SettingsError> {
-    let (keeps_going, fails_fast) = (from.is_on("keep-going")?, from.is_on("fail-fast")?);
-    Ok(match from.decide(("keep-going", keeps_going), ("fail-fast", fails_fast))? {
-        Some("fail-fast") => OnFailure::FailFast,
-        Some(_) | None => OnFailure::KeepGoing,
-    })
-}
-
-fn verbosity(from: &mut Layers<'_>) -> Result<Verbosity, SettingsError> {
-    let (is_quiet, count) = (from.is_on("quiet")?, from.count("verbose")?);
-    Ok(match from.decide(("quiet", is_quiet), ("verbose", count > 0))? {
-        Some("quiet") => Verbosity::Quiet,
-        Some(_) => Verbosity::Verbose(count),
-        None => Verbosity::Normal,
-    })
-}
-
-fn user_agent(from: &mut Layers<'_>) -> Result<String, SettingsError> {
-    let name: String = from.one("user-agent")?;
-    let contact: Option<String> = from.optional("contact")?;
-    let is_plain = |text: &str, bytes_max| {
-        let is_visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-        is_visible && !text.trim().is_empty() && text.len() <= bytes_max
-    };
-    if !is_plain(&name, USER_AGENT_BYTES_MAX) {
-        return Err(from.refuse("user-agent", &name, "use 1 to 256 visible ASCII characters"));
-    }
-    match contact {
-        None => Ok(name),
-        // These characters would end the comment that the contact becomes (RFC 9110 §5.6.5).
-        Some(contact)
-            if !is_plain(&contact, CONTACT_BYTES_MAX) || contact.contains(['(', ')', ' ', '\\']) =>
-        {
-            let message = "use a mail address or URL of at most 200 visible ASCII characters";
-            Err(from.refuse("contact", &contact, message))
-        }
-        Some(contact) => Ok(format!("{name} (+{contact})")),
     }
 }
 

@@ -28,7 +28,7 @@ fn resolve(
         &args,
         |name| environment.get(name).map(OsString::from),
         directory.path(),
-        Memory::Unused,
+        Remembered::Ignored,
     )
 }
 
@@ -360,10 +360,11 @@ fn a_path_need_not_be_utf8_but_words_must() {
     let odd = || OsString::from_vec(b"/tmp/\xff".to_vec());
     let only = |wanted: &'static str| move |name: &str| (name == wanted).then(odd);
     let nowhere = Path::new("/nonexistent");
-    let settings = Settings::resolve(&Args::default(), only("JUGGLE_OUTPUT_DIR"), nowhere, Memory::Unused)
-        .expect("valid");
+    let settings =
+        Settings::resolve(&Args::default(), only("JUGGLE_OUTPUT_DIR"), nowhere, Remembered::Ignored)
+            .expect("valid");
     assert_eq!(settings.output_dir, PathBuf::from(odd()));
-    let error = Settings::resolve(&Args::default(), only("JUGGLE_CHUNK"), nowhere, Memory::Unused)
+    let error = Settings::resolve(&Args::default(), only("JUGGLE_CHUNK"), nowhere, Remembered::Ignored)
         .expect_err("refused");
     assert!(error.to_string().contains("not UTF-8"), "{error}");
 }
