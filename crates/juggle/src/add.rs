@@ -9,9 +9,9 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, counted, peak_rss_bytes},
     plan,
-    settings::{enums::Run, resolved::Settings},
     source_arguments::{no_sources, sources_of},
 };
+use settings::{enums::Run, resolved::Settings};
 
 /// Runs `juggle add`.
 ///

@@ -17,7 +17,7 @@ use self::{
     compare::CompareArgs, distance::DistanceArgs, export::ExportArgs, queue::QueueCommand,
     sources::SourceArgs,
 };
-use crate::settings::args;
+use settings::args;
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
 #[derive(Debug, Parser)]

@@ -19,9 +19,9 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, align_right, table},
     progress::Show,
-    settings::{enums::Run, resolved::Settings},
     signals,
 };
+use settings::{enums::Run, resolved::Settings};
 
 /// The width of the text below the table.
 const WIDTH: usize = 100;

@@ -10,11 +10,11 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, counted},
-    settings::{
-        args::Args,
-        remembered::{self, Change, Remembered},
-        resolved::Settings,
-    },
+};
+use settings::{
+    args::Args,
+    remembered::{self, Change, Remembered},
+    resolved::Settings,
 };
 
 /// Runs `juggle config …`.

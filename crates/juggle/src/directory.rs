@@ -14,8 +14,8 @@ use store::local::{LocalBlobs, layout::LayoutError};
 use crate::{
     blocking::blocking,
     exit::{CliError, Exit, is_full},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 fn refused(run: &Path, error: &io::Error) -> CliError {
     let why = MachineFailure::describe(error);

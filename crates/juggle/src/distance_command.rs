@@ -18,8 +18,8 @@ use crate::{
     directory,
     exit::{CliError, Exit, MEND},
     output::Out,
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// The result, whose JSON is that of its variant.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,7 @@ use flow::{
 
 use sources::error::SourceError;
 
-use crate::settings::{error::SettingsError, origin::Origin};
+use settings::{error::SettingsError, origin::Origin};
 
 /// The exit codes, a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

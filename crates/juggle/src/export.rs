@@ -25,10 +25,10 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     progress::Show,
-    settings::{
-        enums::{self, Run},
-        resolved::Settings,
-    },
+};
+use settings::{
+    enums::{self, Run},
+    resolved::Settings,
 };
 
 /// The minimum memory of a vocabulary. With less, most of the time would go to the disk.

@@ -18,8 +18,8 @@ use crate::{
     directory::{self, leftovers},
     exit::{CliError, Exit},
     output::{Out, counted},
-    settings::{enums::Run, resolved::Settings},
 };
+use settings::{enums::Run, resolved::Settings};
 
 /// The files that were removed, or would be.
 #[derive(Debug, Default, Serialize)]

@@ -42,7 +42,6 @@ pub mod redecode;
 mod retract;
 pub mod run;
 pub mod sample;
-pub mod settings;
 pub mod signals;
 mod source_arguments;
 pub mod stage_command;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use flow::{document::DocumentId, payload::FetchJob, queue::QueueAdmin};
 use sources::{refresh, snapshot::integrity};
 
-use crate::{blocking::blocking, directory, exit::CliError, settings::resolved::Settings};
+use crate::{blocking::blocking, directory, exit::CliError};
+use settings::resolved::Settings;
 
 /// Returns the fetch jobs of these documents, by the first source list that names each.
 ///

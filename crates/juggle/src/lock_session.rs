@@ -15,8 +15,8 @@ use crate::{
     blocking::blocking,
     directory,
     exit::{CliError, Exit},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// The maximum number of differences that are named for people.
 pub(crate) const NAMED_MAX: usize = 40;

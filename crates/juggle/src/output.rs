@@ -9,12 +9,10 @@ use flow::{clock::Millis, json_line};
 use indicatif::{HumanCount, MultiProgress};
 use serde::Serialize;
 
-use crate::{
-    exit::{CliError, Exit},
-    settings::{
-        enums::{ResultFormat, Verbosity},
-        resolved::Settings,
-    },
+use crate::exit::{CliError, Exit};
+use settings::{
+    enums::{ResultFormat, Verbosity},
+    resolved::Settings,
 };
 
 /// The destination of results, and the progress bars that stand below the log.

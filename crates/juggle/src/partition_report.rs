@@ -24,8 +24,8 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, align_right, counted, table},
     queue_command::select::each_page,
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// The documents that are explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

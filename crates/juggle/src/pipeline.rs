@@ -12,13 +12,13 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     plan, sample,
-    settings::{
-        enums::{Network, Run},
-        resolved::Settings,
-    },
     signals::unless_stopped,
     source_arguments,
     stage_run::StageRun,
+};
+use settings::{
+    enums::{Network, Run},
+    resolved::Settings,
 };
 
 /// Runs `juggle pipeline`.

@@ -15,11 +15,11 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, peak_rss_bytes},
-    settings::{
-        enums::{Network, Robots},
-        resolved::Settings,
-    },
     source_arguments,
+};
+use settings::{
+    enums::{Network, Robots},
+    resolved::Settings,
 };
 
 /// The JSON of a plan.

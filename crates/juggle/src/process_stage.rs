@@ -12,7 +12,7 @@ use process::{
     words::Words,
 };
 
-use crate::settings::resolved::Settings;
+use settings::resolved::Settings;
 
 /// The time that a command's processes have to end by themselves: at the end of a run, and after a signal.
 const FAREWELL: Duration = Duration::from_secs(10);

@@ -13,12 +13,10 @@ use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyl
 use tokio::{task::JoinHandle, time::Instant};
 
 pub use self::terminal::bars;
-use crate::{
-    output::Out,
-    settings::{
-        enums::{self, Verbosity},
-        resolved::Settings,
-    },
+use crate::output::Out;
+use settings::{
+    enums::{self, Verbosity},
+    resolved::Settings,
 };
 
 /// The interval of drawing the bars and reading the queue.

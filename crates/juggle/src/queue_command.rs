@@ -25,9 +25,9 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::Out,
-    settings::resolved::Settings,
     signals,
 };
+use settings::resolved::Settings;
 
 /// Runs one of the commands.
 ///

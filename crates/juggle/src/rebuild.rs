@@ -29,9 +29,9 @@ use crate::{
     exit::{CliError, Exit},
     output::Out,
     progress::Show,
-    settings::{enums::Run, resolved::Settings},
     signals,
 };
+use settings::{enums::Run, resolved::Settings};
 
 /// The interval of plain lines, if standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);

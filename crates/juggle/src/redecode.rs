@@ -14,8 +14,8 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, counted},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// Runs `juggle redecode`.
 ///

@@ -14,7 +14,8 @@ use flow::{
 };
 use sources::entry::Entry;
 
-use crate::{blocking::blocking, exit::CliError, listed_jobs::listed_jobs, settings::resolved::Settings};
+use crate::{blocking::blocking, exit::CliError, listed_jobs::listed_jobs};
+use settings::resolved::Settings;
 
 /// Retracts the block pages that hosts are known for, and reports how many of each host.
 ///

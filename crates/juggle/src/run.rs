@@ -16,10 +16,9 @@ use crate::{
     exit::{CliError, Exit},
     export, gc,
     output::Out,
-    pipeline, plan, progress, queue_command, rebuild, redecode,
-    settings::{args::Args, remembered::Remembered, resolved::Settings},
-    stage_command, status, telemetry, verify,
+    pipeline, plan, progress, queue_command, rebuild, redecode, stage_command, status, telemetry, verify,
 };
+use settings::{args::Args, remembered::Remembered, resolved::Settings};
 
 /// Runs the program `juggle`.
 #[must_use]

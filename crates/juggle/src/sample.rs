@@ -8,10 +8,8 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use sources::{add::Sources, arguments::Input, config::ReadContext, formats::ListKind, reader::EntryReader};
 
-use crate::{
-    exit::{CliError, Exit},
-    settings::{enums::Robots, resolved::Settings},
-};
+use crate::exit::{CliError, Exit};
+use settings::{enums::Robots, resolved::Settings};
 
 /// The maximum time to find a host that answers.
 // Without a network, connections often time out instead of failing.

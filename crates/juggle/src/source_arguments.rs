@@ -10,8 +10,8 @@ use sources::{
 use crate::{
     cli::sources::SourceArgs,
     exit::{CliError, Exit},
-    settings::{enums::Network, resolved::Settings},
 };
+use settings::{enums::Network, resolved::Settings};
 
 /// Returns the error for a command without sources.
 #[must_use]

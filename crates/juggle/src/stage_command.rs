@@ -11,11 +11,10 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, counted},
-    partition_report, plan,
-    settings::{enums::Run, resolved::Settings},
-    source_arguments,
+    partition_report, plan, source_arguments,
     stage_run::StageRun,
 };
+use settings::{enums::Run, resolved::Settings};
 
 /// Runs one stage until its lane is drained, then prints its summary.
 ///

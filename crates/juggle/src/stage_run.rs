@@ -28,11 +28,11 @@ use crate::{
     lock_session::{self, LockSession},
     output::Out,
     progress::{Progress, Show},
-    settings::resolved::Settings,
     signals::{self, unless_stopped},
     stages::Stages,
     summary::{RunFacts, Summary},
 };
+use settings::resolved::Settings;
 
 /// The run of one command.
 pub(crate) struct StageRun {

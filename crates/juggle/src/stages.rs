@@ -42,8 +42,8 @@ use crate::{
     output::counted,
     process_stage::ProcessStage,
     retract::retract_block_pages,
-    settings::{enums::OnFailure, resolved::Settings},
 };
+use settings::{enums::OnFailure, resolved::Settings};
 
 // A worker that dies gives its jobs back after a minute; living workers renew their leases.
 const LEASE_MS: u64 = 60_000;

@@ -18,8 +18,8 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, align_right, counted, table},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// The maximum number of duplicates that are printed.
 // The status should fit on one screen.

@@ -30,11 +30,11 @@ use crate::{
     exit::{CliError, Exit},
     lock_session::NAMED_MAX,
     output::{Out, counted, peak_rss_bytes, seconds},
-    settings::{
-        enums::{Network, OnFailure},
-        resolved::Settings,
-    },
     stages::Stages,
+};
+use settings::{
+    enums::{Network, OnFailure},
+    resolved::Settings,
 };
 
 /// The maximum number of rows that are printed.

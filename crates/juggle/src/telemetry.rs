@@ -13,7 +13,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::settings::{
+use settings::{
     enums::{Color, LogFormat, Verbosity},
     resolved::Settings,
 };

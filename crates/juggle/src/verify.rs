@@ -22,8 +22,8 @@ use crate::{
     listed_jobs::listed_jobs,
     output::{Out, counted, peak_rss_bytes, seconds},
     progress::Show,
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// The maximum number of damaged documents that are named for people.
 const NAMED_MAX: usize = 40;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use flow::byte_size::ByteSize;
 
-use crate::settings::{args, duration::TimeSpan};
+use settings::{args, duration::TimeSpan};
 
 /// `juggle compare`
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use distance::{accumulator::PAIRS_MAX, measure::Measure};
 
-use crate::settings::args;
+use settings::args;
 
 /// `juggle distance`
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use clap::Args;
 use export::concatenation::Separator;
 use flow::byte_size::ByteSize;
 
-use crate::settings::args;
+use settings::args;
 
 /// `juggle export`
 #[derive(Debug, Args)]

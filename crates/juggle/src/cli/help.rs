@@ -6,7 +6,7 @@
 
 use clap::Command;
 
-use crate::settings::table::{ALL, Group, Setting};
+use settings::table::{ALL, Group, Setting};
 
 /// The width of the help in columns, if the terminal is wide enough.
 const WIDTH: usize = 100;

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use flow::{failure::Reason, job::JobState, lane::Lane};
 
-use crate::settings::{args, duration::TimeSpan};
+use settings::{args, duration::TimeSpan};
 
 /// Serve the queue of a run directory to the stages, until no client is left
 #[derive(Debug, Parser)]

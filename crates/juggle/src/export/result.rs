@@ -11,8 +11,8 @@ use flow::shell::quoted_path;
 use crate::{
     exit::CliError,
     output::{Out, counted},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// The maximum number of files of a format that are printed.
 const NAMED_MAX: usize = 8;

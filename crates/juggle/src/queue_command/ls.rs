@@ -16,8 +16,8 @@ use crate::{
     cli::queue::LsArgs,
     exit::{CliError, Exit},
     output::{Out, align_right, counted, short_span, table},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 const HEADER: [&str; 9] =
     ["document", "lane", "state", "age", "due in", "tries", "host", "job", "last failure"];

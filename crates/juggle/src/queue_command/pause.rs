@@ -7,8 +7,8 @@ use crate::{
     cli::queue::LaneArgs,
     exit::{CliError, Exit},
     output::Out,
-    settings::{enums::Run, resolved::Settings},
 };
+use settings::{enums::Run, resolved::Settings};
 
 pub(super) async fn run(
     args: &LaneArgs,

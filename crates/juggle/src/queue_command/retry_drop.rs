@@ -21,8 +21,8 @@ use crate::{
     cli::queue::SelectArgs,
     exit::{CliError, Exit},
     output::Out,
-    settings::{enums::Run, resolved::Settings},
 };
+use settings::{enums::Run, resolved::Settings};
 
 /// A change of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use crate::{
     cli::queue::ShowArgs,
     exit::{CliError, Exit},
     output::{Out, short_span, timestamp},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 pub(super) async fn run(args: &ShowArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let ids = job_ids(std::slice::from_ref(&args.id))?;

@@ -14,8 +14,8 @@ use super::visit;
 use crate::{
     exit::{CliError, Exit},
     output::{Out, align_right, counted, short_span, table},
-    settings::resolved::Settings,
 };
+use settings::resolved::Settings;
 
 /// The maximum number of groups in the table. JSON has all that the queue returns.
 const GROUPS_SHOWN: usize = 20;

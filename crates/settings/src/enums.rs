@@ -24,8 +24,8 @@ impl<T: ValueEnum> fmt::Display for Named<T> {
     }
 }
 
-/// Returns the name of a value.
-pub(crate) fn name<T: ValueEnum>(value: &T) -> String {
+/// Returns the name by which a value is chosen on the command line; empty for a skipped variant.
+pub fn name<T: ValueEnum>(value: &T) -> String {
     value.to_possible_value().map(|possible| possible.get_name().to_owned()).unwrap_or_default()
 }
 

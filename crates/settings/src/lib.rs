@@ -1,11 +1,11 @@
-//! The settings that commands share.
+//! The settings that the commands of juggle share.
 //!
 //! A value comes from a flag, otherwise from the environment (`JUGGLE_…`), otherwise from `juggle.toml`,
 //! otherwise from what the run directory remembers, otherwise it is the default. [`table`] is the only place
 //! with the name, flag, help and default of a setting. [`args::Args`] has the typed values,
 //! [`resolved::Settings`] the checked ones, converted once at the edge.
 //!
-//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`hosts`], [`error`]; [`duration`] and
+//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`remembered`], [`hosts`], [`error`]; [`duration`] and
 //! [`enums`] parse single values.
 
 pub mod args;
