@@ -8,7 +8,7 @@ use process::{
     exec::stage::Exec,
     schedule::partition_table::{Partition, partitions},
     stage::Process,
-    tokens::stop_word_warnings::TokensBy,
+    stop_word_warnings::TokensBy,
     words::Words,
 };
 

@@ -26,7 +26,7 @@ use flow::{
 use futures_util::{FutureExt, future::FusedFuture};
 use process::{
     schedule::{busy_time::imbalance, partition_table::Partition},
-    tokens::stop_word_warnings,
+    stop_word_warnings,
 };
 use sources::{
     feed::{ExpectedHash, Feeder},

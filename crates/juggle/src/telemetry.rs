@@ -20,8 +20,10 @@ use settings::{
 
 /// Crates whose log lines are shown at the chosen level. Those of other crates are shown only if they are
 /// errors.
-const CRATES: [&str; 10] =
-    ["juggle", "flow", "queue", "sources", "corpus", "fetch", "store", "process", "distance", "export"];
+const CRATES: [&str; 12] = [
+    "juggle", "settings", "flow", "queue", "rebuild", "sources", "corpus", "fetch", "store", "process",
+    "distance", "export",
+];
 
 /// Leaves out the time in lines for people; a log in JSON has it.
 struct NoTime;
@@ -84,4 +86,30 @@ pub fn start(settings: &Settings, bars: MultiProgress) {
     let started = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
     // This fails only if the process has a log already, whose choices are kept.
     drop(started);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn the_warnings_of_every_crate_are_shown() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let manifest: toml::Table = fs::read_to_string(here.join("Cargo.toml")).unwrap().parse().unwrap();
+        let crates = here.parent().unwrap();
+        let ours = manifest["dependencies"].as_table().unwrap().keys().map(String::as_str);
+        let mut logging = 0;
+        for name in ours.chain(["juggle"]) {
+            let files =
+                walkdir::WalkDir::new(crates.join(name).join("src")).into_iter().filter_map(Result::ok);
+            let logs = files
+                .filter(|file| file.path().extension().is_some_and(|extension| extension == "rs"))
+                .any(|file| fs::read_to_string(file.path()).unwrap().contains("tracing::"));
+            logging += usize::from(logs);
+            assert!(!logs || CRATES.contains(&name), "{name}");
+        }
+        assert!(logging > 9, "{logging}");
+    }
 }

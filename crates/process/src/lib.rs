@@ -9,7 +9,7 @@
 //! * [`processor`]: **the interface of a processor**, [`Processor`](processor::Processor): a plain function
 //!   of a chunk;
 //! * [`words`]: the built-in processor, and how to replace its tokenizer by a function; [`options`]: its
-//!   options;
+//!   options; [`stop_word_warnings`]: a list of stop words that does nothing;
 //! * [`tokens`]: from text to tokens; the words of UAX #29 are found by the crate [`uax29`], which also
 //!   counts tokens;
 //! * [`counts`]: n-grams, and totals over all documents; [`measures`]: lengths, sentences, readability,
@@ -29,5 +29,6 @@ pub mod options;
 pub mod processor;
 pub mod schedule;
 pub mod stage;
+pub mod stop_word_warnings;
 pub mod tokens;
 pub mod words;

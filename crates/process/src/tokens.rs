@@ -5,14 +5,12 @@
 //!
 //! * [`tokenization`]: the options that decide which tokens a text has, with [`preprocess`] and
 //!   [`tokenizer`];
-//! * [`filter`]: the tokens that are kept, with [`stop_words`] (from a `word_list`) and
-//!   [`stop_word_warnings`];
+//! * [`filter`]: the tokens that are kept, with [`stop_words`] (from a `word_list`);
 //! * `buffer_pool`: reuses the memory of tokens.
 
 pub(crate) mod buffer_pool;
 pub mod filter;
 pub mod preprocess;
-pub mod stop_word_warnings;
 pub mod stop_words;
 pub mod tokenization;
 pub mod tokenizer;

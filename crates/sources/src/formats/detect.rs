@@ -19,7 +19,6 @@ use super::{
     table::{self, Table},
 };
 use crate::{
-    arguments::Input,
     config::ReadContext,
     error::shown,
     input::{
@@ -34,15 +33,16 @@ use crate::{
 const UNREADABLE_FIRST_LINES_MAX: usize = 16;
 
 /// Detects the format of a list. Afterwards `lines` starts with the first row. If the list cannot be read as
-/// one, returns the message that says why.
+/// one, returns the message that says why. `text_message` makes it if the list is a text of that kind.
 pub(crate) fn detect(
     lines: &mut Lines,
-    input: &Input,
+    name: &str,
+    text_message: impl Fn(&str) -> String,
     context: &ReadContext,
 ) -> io::Result<Result<Format, String>> {
-    let extension = &extension(&input.name());
+    let extension = &extension(name);
     let prose_message =
-        |read: &[SourceLine]| prose::describe(&meaningful(read)).map(|what| input.not_a_list_message(&what));
+        |read: &[SourceLine]| prose::describe(&meaningful(read)).map(|what| text_message(&what));
     let FirstLine { declared, line, unreadable: mut read } = first_line(lines)?;
     let (format, row) = match line {
         Some(line) => match of_line(line.clone(), declared, extension, context) {

@@ -97,7 +97,9 @@ impl List {
         }
         let ends = LineEnds::of(&head.bytes);
         let mut lines = Lines::new(head.into_list(), ends);
-        let detected = detect::detect(&mut lines, input, context).map_err(failed)?;
+        let detected =
+            detect::detect(&mut lines, &input.name(), |what| input.not_a_list_message(what), context)
+                .map_err(failed)?;
         let format = detected.map_err(|message| not_a_list(input, message))?;
         let resolver = UrlResolver { local, gutenberg: Arc::clone(&context.gutenberg) };
         let (url_column, prose) = (context.config.url_column.clone(), ProseDetector::default());

@@ -1,7 +1,6 @@
 //! Warns about a list of stop words that does not do what its user may expect.
 
-use super::stop_words::StopWords;
-use crate::options::Options;
+use crate::{options::Options, tokens::stop_words::StopWords};
 
 /// The maximum number of words that are named.
 const NAMED_MAX: usize = 10;
