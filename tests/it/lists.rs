@@ -221,7 +221,7 @@ async fn a_directory_is_a_source_of_its_texts() {
     }
     let directory = harness.path("my novels");
     let ended = harness.juggle(&["pipeline", "--json"], "out", &[&directory]).await;
-    let ended = ended.expect_error(0, &["4 texts found", "2 files skipped", "cover.jpg", "list.tsv"]);
+    let ended = ended.expect_error(0, &["texts found: 4", "files skipped: 2", "cover.jpg", "list.tsv"]);
     assert_eq!(ended.json()["documents"], 4);
     let mut ids: Vec<String> = fs::read_dir(harness.path("out/meta"))
         .unwrap()

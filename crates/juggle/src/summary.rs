@@ -246,6 +246,7 @@ impl Summary {
         lines.extend(self.refreshed.as_ref().map(RefreshSummary::line));
         if let Some(LockReport { path, documents, root, differences }) = &self.lock
             && self.differences().is_empty()
+            && *documents > 0
         {
             let what = if differences.is_some() { "Matches lock file" } else { "Wrote lock file" };
             let documents = counted(*documents, "document");

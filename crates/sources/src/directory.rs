@@ -161,10 +161,14 @@ impl Directory {
 
     fn report(&self) {
         let (path, taken) = (self.path.display(), self.taken);
-        tracing::info!("'{path}': {taken} texts found");
+        tracing::info!("'{path}': texts found: {taken}");
         if self.left_out > 0 {
             let more = if self.left_out > self.examples.len() as u64 { ", …" } else { "" };
-            tracing::warn!("'{path}': {} files skipped: {}{more}", self.left_out, self.examples.join(", "));
+            tracing::warn!(
+                "'{path}': files skipped: {}. Examples: {}{more}",
+                self.left_out,
+                self.examples.join(", ")
+            );
         }
     }
 }
