@@ -139,7 +139,7 @@ impl FetchFailure {
             Retry::Later { after_ms, group_pause_ms } => (after_ms, group_pause_ms),
             Retry::FromStart => (None, 0),
         };
-        Report { ending: Ending::Retry { failure, after_ms }, group_pause_ms }
+        Report { ending: Ending::Retry { failure, after_ms }, group_pause_ms, request: None }
     }
 }
 

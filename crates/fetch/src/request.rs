@@ -6,3 +6,4 @@ pub(crate) mod client_error;
 pub(crate) mod connection_log;
 pub(crate) mod requester;
 pub(crate) mod root_certs;
+pub(crate) mod trace;

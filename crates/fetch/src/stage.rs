@@ -9,10 +9,7 @@
 //! and nothing is contacted. That counts neither as a failure nor as a retry. What a host asks for itself
 //! (`Crawl-delay`, a busy status, a soft ban) becomes a pause of its group.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore, Digest},
@@ -38,7 +35,10 @@ use crate::{
         soft_ban::{REST, SoftBanDetector, SoftBanSign},
     },
     refetch_counters::RefetchCounters,
-    request::requester::{REDIRECTS_MAX, Requester},
+    request::{
+        requester::{REDIRECTS_MAX, Requester},
+        trace::RequestTrace,
+    },
     response::head::BodyInfo,
     target::Target,
     transfer::{
@@ -109,11 +109,11 @@ impl Fetch {
         target: Target,
         job: FetchJob,
         attempt: Attempt,
-        ended: &OnceLock<Instant>,
+        trace: &RequestTrace,
     ) -> FetchReport {
         let started = Instant::now();
         let host = target.group().unwrap_or_default();
-        match self.transfer(&target, &job, attempt, ended).await {
+        match self.transfer(&target, &job, attempt, trace).await {
             Ok(TransferOutcome::Published(info, digest)) => {
                 self.backoff.record_healthy(&host);
                 let took_ms = millis(started.elapsed());
@@ -150,7 +150,7 @@ impl Fetch {
         target: &Target,
         job: &FetchJob,
         attempt: Attempt,
-        ended: &OnceLock<Instant>,
+        trace: &RequestTrace,
     ) -> Result<TransferOutcome, DownloadError> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
         let soft_ban = job.host.clone().map(|host| SoftBanCheck {
@@ -173,7 +173,7 @@ impl Fetch {
             rate_limit: &self.rate_limit,
             clock: self.clock,
             is_first_attempt: attempt.number <= 1,
-            ended,
+            trace,
         };
         download.run(&target.url, name, expected, job.stored.as_ref()).await
     }
@@ -327,7 +327,9 @@ impl Stage for Fetch {
             Ok((crawl_delay_ms, RulesSource::Requested)) => {
                 // An attempt makes one request, and this one was for robots.txt.
                 let group_pause_ms = self.group_pause_ms(host.as_deref(), crawl_delay_ms, None);
-                return Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms };
+                let request =
+                    target.url.join("/robots.txt").ok().map(|url| RequestTrace::default().facts(&url));
+                return Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms, request };
             }
             Err(failure) => {
                 let report =
@@ -335,8 +337,10 @@ impl Stage for Fetch {
                 return report.pausing_group(self.group_pause_ms(host.as_deref(), 0, None));
             }
         };
-        let ended = OnceLock::new();
-        let report = self.fetch_text(target, job, attempt, &ended).await;
-        report.pausing_group(self.group_pause_ms(host.as_deref(), crawl_delay_ms, ended.get().copied()))
+        let (trace, url) = (RequestTrace::default(), target.url.clone());
+        let report = self.fetch_text(target, job, attempt, &trace).await;
+        report
+            .pausing_group(self.group_pause_ms(host.as_deref(), crawl_delay_ms, trace.ended()))
+            .with_request(Some(trace.facts(&url)))
     }
 }

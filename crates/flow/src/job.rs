@@ -308,11 +308,17 @@ impl JobView {
     /// Returns the latest failure in the history.
     #[must_use]
     pub fn last_failure(&self) -> Option<&Failure> {
-        self.history.iter().rev().find_map(|event| match &event.what {
-            JobEventKind::Failed(failure) | JobEventKind::Died(failure) => Some(failure),
-            JobEventKind::Lost | JobEventKind::Retried | JobEventKind::Moved(_) => None,
-        })
+        last_failure(&self.history)
     }
+}
+
+/// Returns the latest failure in the history of a job.
+#[must_use]
+pub fn last_failure(history: &[JobEvent]) -> Option<&Failure> {
+    history.iter().rev().find_map(|event| match &event.what {
+        JobEventKind::Failed(failure) | JobEventKind::Died(failure) => Some(failure),
+        JobEventKind::Lost | JobEventKind::Retried | JobEventKind::Moved(_) => None,
+    })
 }
 
 /// A filter for jobs. Each field that is set excludes jobs. The default selects all jobs.

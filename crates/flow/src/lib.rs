@@ -10,7 +10,7 @@
 //!   [`QueueAdmin`](queue::QueueAdmin) for people and the feeder;
 //! * [`blobs`]: the contract of the blob store, [`BlobStore`](blobs::BlobStore);
 //! * [`stage`]: the contract of a stage, [`Stage`](stage::Stage);
-//! * [`worker`]: **the loop**; it uses [`retry`], [`shutdown`] and [`counters`];
+//! * [`worker`]: **the loop**; it uses [`retry`], [`shutdown`], [`counters`] and [`events`];
 //! * [`machine`]: conditions of the machine that stop a run and that no document causes;
 //! * [`record`], [`json_line`]: JSON files with a checksum, and JSON that stays in one line;
 //! * [`atomic_file`], [`safe_file`], [`temporary`]: files that are written as a whole, opened without
@@ -30,6 +30,7 @@
 //! use std::sync::Arc;
 //!
 //! use flow::{
+//!     events::NoEvents,
 //!     job::NewJob,
 //!     lane::Lane,
 //!     payload::Nothing,
@@ -67,9 +68,9 @@
 //! queue.push(Push { jobs: vec![job.into()], cursor: None }).await?;
 //!
 //! let (trigger, shutdown) = shutdown();
-//! let (stage, counters) = (Arc::new(LineCounter), Arc::default());
+//! let (stage, counters, events) = (Arc::new(LineCounter), Arc::default(), Arc::new(NoEvents));
 //! let worker =
-//!     Worker { stage, queue: queue.clone(), config: WorkerConfig::default(), counters, shutdown, trigger };
+//!     Worker { stage, queue: queue.clone(), config: WorkerConfig::default(), counters, events, shutdown, trigger };
 //! assert_eq!(worker.run().await?, Ended::Finished);
 //! assert_eq!(queue.stats().await?.lane(Lane::Process).done, 1);
 //! # Ok(())
@@ -84,6 +85,7 @@ pub mod clock;
 pub mod counters;
 pub mod document;
 pub mod durability;
+pub mod events;
 pub mod failure;
 pub mod job;
 pub mod json_line;

@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     admin::{Cursor, CursorMove, Pause, Push, Pushed, QueueAdmin},
     stats::{
-        GROUPS_NAMED_MAX, GroupStats, LaneDetails, LaneStats, QueueDetails, QueueStats, RATES_WINDOW_MS,
-        Rates,
+        GROUPS_NAMED_MAX, GroupPause, GroupStats, LaneDetails, LaneStats, QueueDetails, QueueStats,
+        RATES_WINDOW_MS, Rates,
     },
 };
 use crate::{
@@ -77,12 +77,12 @@ pub trait JobQueue: Send + Sync + 'static {
     /// another lane or key, or exceeds a limit.
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError>;
 
-    /// Hands out no job of the leased job's group for `for_ms`, or longer if the group is already paused for
-    /// longer. Does nothing if the job has no group. The pause is not durable.
+    /// Hands out no job of the leased job's group for `pause.for_ms`, or longer if the group is already paused
+    /// for longer. Does nothing if the job has no group. The pause is not durable.
     ///
     /// # Errors
     /// [`QueueError::Stale`] if the lease is no longer held.
-    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError>;
+    async fn pause_group(&self, lease: Lease, pause: GroupPause) -> Result<(), QueueError>;
 
     /// Counts a worker of this client among those that serve the lane, or no longer. The queue also removes a
     /// client's workers when the client disconnects.
@@ -177,7 +177,8 @@ pub enum Nack {
         failure: Failure,
         /// The delay.
         after_ms: Millis,
-        /// The time for which no job of the same group is handed out. 0 for no pause.
+        /// The time for which no job of the same group is handed out. 0 for no pause. The failure is its
+        /// reason.
         group_pause_ms: Millis,
         /// The job for the next attempt, if it changed. Lane and key must be the same. Its count of failures
         /// starts at 0.

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     blobs::BlobError,
     clock::Millis,
+    events::RequestFacts,
     failure::{Failure, Reason},
     job::NewJob,
     lane::Lane,
@@ -51,6 +52,8 @@ pub struct Report<I, O> {
     pub ending: Ending<I, O>,
     /// The time for which no job of the same group is handed out. 0 for no pause.
     pub group_pause_ms: Millis,
+    /// The request that the attempt made, for the log of events.
+    pub request: Option<RequestFacts>,
 }
 
 /// The ending of an attempt, which decides what happens to the job.
@@ -113,6 +116,12 @@ impl<I, O> Report<I, O> {
         Self { group_pause_ms: self.group_pause_ms.max(least_ms), ..self }
     }
 
+    /// Returns the report with the request that the attempt made.
+    #[must_use]
+    pub fn with_request(self, request: Option<RequestFacts>) -> Self {
+        Self { request, ..self }
+    }
+
     /// Returns the follow-up jobs of a job that is done, for callers that run a stage without a worker.
     ///
     /// # Errors
@@ -139,7 +148,7 @@ impl<I, O> Ending<I, O> {
 
 impl<I, O> From<Ending<I, O>> for Report<I, O> {
     fn from(ending: Ending<I, O>) -> Self {
-        Self { ending, group_pause_ms: 0 }
+        Self { ending, group_pause_ms: 0, request: None }
     }
 }
 

@@ -27,6 +27,7 @@ use self::attempt::{Outcome, attempt};
 use crate::{
     clock::Millis,
     counters::Counters,
+    events::EventSink,
     failure::Failure,
     job::{Claim, Lease},
     queue::{
@@ -135,6 +136,8 @@ pub struct Worker<S> {
     pub counters: Arc<Counters>,
     /// Stops this worker.
     pub shutdown: Shutdown,
+    /// Gets an event for each attempt.
+    pub events: Arc<dyn EventSink>,
     /// Stops all workers if `config.on_death` is [`OnDeath::FailFast`].
     pub trigger: Trigger,
 }
@@ -261,11 +264,12 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 
     fn start(&mut self, claim: Claim) {
-        let Worker { stage, queue, config, counters, .. } = self.worker;
+        let Worker { stage, queue, config, counters, events, .. } = self.worker;
         let lease = claim.lease;
         // A dropped sender tells the task that its lease is lost.
         let (hold, lost) = oneshot::channel();
-        let task = attempt(Arc::clone(stage), Arc::clone(queue), claim, config.retry, lost);
+        let task =
+            attempt(Arc::clone(stage), Arc::clone(queue), Arc::clone(events), claim, config.retry, lost);
         self.tasks.spawn(async move { (lease, task.await) });
         self.held.insert(lease, hold);
         counters.in_flight.add(1);

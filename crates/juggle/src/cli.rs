@@ -11,13 +11,14 @@ pub(crate) mod help;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use flow::{document::DocumentId, lane::Lane};
 
 use self::{
     compare::CompareArgs, distance::DistanceArgs, export::ExportArgs, queue::QueueCommand,
     sources::SourceArgs,
 };
-use settings::args;
+use settings::{args, duration::TimeSpan};
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
 #[derive(Debug, Parser)]
@@ -52,6 +53,8 @@ pub enum Command {
     Queue(QueueCommand),
     /// Show the progress of a run
     Status(StatusArgs),
+    /// Show the log of requests and attempts
+    Log(LogArgs),
     /// Decode stored texts again with another encoding; nothing is downloaded
     Redecode(RedecodeArgs),
     /// Check all files against their hashes and list damaged files
@@ -69,6 +72,10 @@ pub enum Command {
     /// Show the settings, and change the remembered ones
     #[command(subcommand, after_long_help = include_str!("cli/help/config.txt"))]
     Config(ConfigCommand),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
 }
 
 /// `juggle pipeline`
@@ -183,6 +190,50 @@ pub struct StatusArgs {
     /// Repeat every second until stopped
     #[arg(long)]
     pub watch: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle log`
+#[derive(Debug, Args)]
+#[command(after_long_help = include_str!("cli/help/log.txt"))]
+pub struct LogArgs {
+    /// Only requests to this host
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Only events of this document
+    #[arg(long, value_name = "ID")]
+    pub document: Option<String>,
+    /// Only events of the last TIME, such as 30m or 1h
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<TimeSpan>,
+    /// Continue with new events until stopped
+    #[arg(long)]
+    pub follow: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle completions`
+#[derive(Debug, Args)]
+#[command(after_long_help = include_str!("cli/help/completions.txt"))]
+pub struct CompletionsArgs {
+    /// Shell
+    pub shell: Shell,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle man`
+#[derive(Debug, Args)]
+#[command(after_long_help = include_str!("cli/help/man.txt"))]
+pub struct ManArgs {
+    /// Directory for the pages, which is created if it does not exist
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

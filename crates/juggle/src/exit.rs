@@ -70,6 +70,12 @@ impl CliError {
         Self::new(exit, format!("failed to start: {}", MachineFailure::describe(error)))
     }
 
+    /// Creates the error for a file that cannot be read.
+    #[must_use]
+    pub fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self::new(Exit::File, format!("failed to read '{}': {error}", path.display()))
+    }
+
     /// Creates the error for a file that cannot be written.
     #[must_use]
     pub fn unwritten(path: &Path, error: &io::Error) -> Self {

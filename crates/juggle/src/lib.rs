@@ -30,6 +30,8 @@ pub mod export;
 pub mod gc;
 mod listed_jobs;
 mod lock_session;
+pub mod log_command;
+pub mod manual;
 pub mod output;
 pub mod partition_report;
 pub mod pipeline;

@@ -71,6 +71,14 @@ impl Out {
         let text = serde_json::to_vec_pretty(value).expect("results are structs of strings and numbers");
         write(&json_line::escape(&text))
     }
+
+    /// Writes a value as one line of JSON, also with `--quiet`.
+    ///
+    /// # Errors
+    /// Returns the errors of [`line`](Self::line).
+    pub fn json_line(&self, value: &impl Serialize) -> Result<(), CliError> {
+        write(&json_line::to_vec(value).expect("results are structs of strings and numbers"))
+    }
 }
 
 fn write(bytes: &[u8]) -> Result<(), CliError> {
@@ -145,6 +153,16 @@ pub fn timestamp(ms: Millis) -> String {
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
         .map_or_else(|| format!("{ms} ms"), |at| format!("{at:.0}"))
+}
+
+/// Returns the time of the day in UTC: `08:15:30 UTC`.
+#[must_use]
+pub fn clock_time(ms: Millis) -> String {
+    let time = timestamp(ms);
+    match time.split_once('T').and_then(|(_, time)| time.strip_suffix('Z')) {
+        Some(time) => format!("{time} UTC"),
+        None => time,
+    }
 }
 
 #[cfg(test)]

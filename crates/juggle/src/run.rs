@@ -14,11 +14,11 @@ use crate::{
     },
     compare, config_command, distance_command,
     exit::{CliError, Exit},
-    export, gc,
+    export, gc, log_command, manual,
     output::Out,
     pipeline, plan, progress, queue_command, rebuild, redecode, stage_command, status, telemetry, verify,
 };
-use settings::{args::Args, remembered::Remembered, resolved::Settings};
+use settings::{args::Args, error::SettingsError, remembered::Remembered, resolved::Settings};
 
 /// Runs the program `juggle`.
 #[must_use]
@@ -26,6 +26,12 @@ pub fn juggle() -> ExitCode {
     let cli: Cli = parse(help::arrange(Cli::command()));
     let args = settings_of(&cli.command).clone();
     let remembered = remembered_by(&cli.command);
+    if matches!(cli.command, Command::Status(_)) && resolve(&args, Remembered::OfRunDirectory).is_err() {
+        // The state of a run is shown also if its remembered settings are damaged.
+        return start(&args, Remembered::Ignored, |settings, out| async move {
+            dispatch(cli.command, settings, out).await
+        });
+    }
     start(&args, remembered, |settings, out| async move { dispatch(cli.command, settings, out).await })
 }
 
@@ -58,7 +64,7 @@ fn start<F>(args: &Args, remembered: Remembered, run: impl FnOnce(Settings, Out)
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
-    let settings = match Settings::resolve(args, |name| std::env::var_os(name), Path::new("."), remembered) {
+    let settings = match resolve(args, remembered) {
         Ok(settings) => settings,
         Err(error) => return end(Err(error.into())),
     };
@@ -76,6 +82,10 @@ where
     // Threads that still block after a second signal are abandoned: nothing they do is acknowledged.
     runtime.shutdown_background();
     end(result)
+}
+
+fn resolve(args: &Args, remembered: Remembered) -> Result<Settings, SettingsError> {
+    Settings::resolve(args, |name| std::env::var_os(name), Path::new("."), remembered)
 }
 
 /// Raises the limit of open files as far as the system allows: every download and every document that is
@@ -102,7 +112,9 @@ fn end(result: Result<Exit, CliError>) -> ExitCode {
 /// Returns the remembered settings that a command uses.
 const fn remembered_by(command: &Command) -> Remembered {
     match command {
-        Command::Status(_) | Command::Queue(_) => Remembered::Ignored,
+        Command::Queue(_) | Command::Log(_) | Command::Completions(_) | Command::Man(_) => {
+            Remembered::Ignored
+        }
         // An invalid value in the file must not stop the command that changes it.
         Command::Config(ConfigCommand::Set(_) | ConfigCommand::Unset(_)) => Remembered::Ignored,
         _ => Remembered::OfRunDirectory,
@@ -119,6 +131,9 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Status(args) => &args.settings,
         Command::Verify(args) => &args.settings,
         Command::Gc(args) => &args.settings,
+        Command::Log(args) => &args.settings,
+        Command::Completions(args) => &args.settings,
+        Command::Man(args) => &args.settings,
         Command::Redecode(args) => &args.settings,
         Command::Rebuild(args) => &args.settings,
         Command::Export(args) => &args.settings,
@@ -151,6 +166,9 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Process(args) => stage_command::run(Lane::Process, args, &settings, &out).await,
         Command::Queue(command) => queue_command::run(command, &settings, &out).await,
         Command::Status(args) => status::run(args, &settings, &out).await,
+        Command::Log(args) => log_command::run(args, &settings, &out).await,
+        Command::Completions(args) => manual::completions(args, &out),
+        Command::Man(args) => manual::pages(args, &settings, &out),
         Command::Redecode(args) => redecode::run(args, &settings, &out).await,
         Command::Gc(_) => gc::run(&settings, &out).await,
         Command::Verify(args) => verify::run(args, &settings, &out).await,

@@ -30,6 +30,7 @@ use crate::{
     progress::{Progress, Show},
     signals::{self, unless_stopped},
     stages::Stages,
+    status::waits,
     summary::{RunFacts, Summary},
 };
 use settings::resolved::Settings;
@@ -89,7 +90,7 @@ impl StageRun {
         connection.close().await;
         let Some(summary) = worked? else { return Ok(Exit::Interrupted) };
         summary.print(settings, out)?;
-        Ok(summary.exit(settings.on_failure))
+        Ok(summary.exit(settings.on_failure, settings.old_failures))
     }
 
     /// Returns no summary if the run was stopped at once.
@@ -113,7 +114,8 @@ impl StageRun {
         // After the sources are added and before any request: a run that would differ fetches nothing.
         session.check(&*queue).await?;
         let stages = stages.expecting(expected);
-        let progress = Progress::start(show, Arc::clone(&queue), &stages.metered(self.lanes));
+        let progress =
+            Progress::start(show, Arc::clone(&queue), &stages.metered(self.lanes), waits(settings));
         let ended = tokio::select! {
             ended = stages.run(settings, self.lanes, self.until) => ended,
             Err(error) = self.watch(settings, &queue) => Err(error),

@@ -10,11 +10,13 @@ use std::{
 };
 
 use corpus::{duplicate_list, duplicates, lock::ExpectedLock, reprocess::Reprocess};
+use event_log::writer::EventLog;
 use fetch::{error::FetchError, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobStore},
     clock::millis,
     counters::Counters,
+    events::{EventSink, NoEvents},
     lane::Lane,
     queue::{GroupLimit, LaneStats, NamedLimits, QueueAdmin, Registration},
     retry::RetryPolicy,
@@ -43,7 +45,10 @@ use crate::{
     process_stage::ProcessStage,
     retract::retract_block_pages,
 };
-use settings::{enums::OnFailure, resolved::Settings};
+use settings::{
+    enums::{EventLogging, OnFailure},
+    resolved::Settings,
+};
 
 // A worker that dies gives its jobs back after a minute; living workers renew their leases.
 const LEASE_MS: u64 = 60_000;
@@ -66,11 +71,27 @@ pub struct Stages {
     process: ProcessStage,
     /// The lock that the run must match, if any.
     expected: Option<Arc<ExpectedLock>>,
+    events: Arc<dyn EventSink>,
     conflicts: Arc<AtomicU64>,
     /// The counters of a refresh in this process.
     pub(crate) refreshing: RefreshCounters,
     shutdown: Shutdown,
     trigger: Trigger,
+}
+
+/// Opens the log of events. A run does without it if it cannot be written.
+fn events(settings: &Settings) -> Arc<dyn EventSink> {
+    if settings.event_logging == EventLogging::Off {
+        return Arc::new(NoEvents);
+    }
+    let path = event_log::path_in(&settings.output_dir);
+    match EventLog::open(&path) {
+        Ok(log) => Arc::new(log),
+        Err(error) => {
+            tracing::warn!("no events are logged: {}: {error}", path.display());
+            Arc::new(NoEvents)
+        }
+    }
 }
 
 impl Stages {
@@ -98,6 +119,7 @@ impl Stages {
             counters,
             process,
             expected: None,
+            events: events(settings),
             conflicts: Arc::default(),
             refreshing: RefreshCounters::default(),
             shutdown,
@@ -316,6 +338,7 @@ impl Stages {
         let config = self.worker_config(S::LANE, settings, until);
         let counters = Arc::clone(&self.counters[S::LANE.index()]);
         let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
+        let events = Arc::clone(&self.events);
         workers.spawn(async move {
             loop {
                 let worker = Worker {
@@ -323,6 +346,7 @@ impl Stages {
                     queue: queue.clone(),
                     config: config.clone(),
                     counters: Arc::clone(&counters),
+                    events: Arc::clone(&events),
                     shutdown: shutdown.clone(),
                     trigger: trigger.clone(),
                 };

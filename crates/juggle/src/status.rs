@@ -1,14 +1,20 @@
 //! `juggle status`: shows the progress of a run, while stages run and when nothing runs.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use corpus::duplicate_list::{self, Duplicate};
 use flow::{
+    clock::{Clock, Millis, millis},
     lane::Lane,
-    queue::{LaneStats, QueueStats},
+    queue::QueueError,
     shell::quoted_path,
 };
 use indicatif::HumanCount;
+use monitor::{
+    failures::FailureGroup,
+    host::HostView,
+    snapshot::{Snapshot, Waits},
+};
 use queue::connection::QueueConnection;
 use serde::Serialize;
 
@@ -17,59 +23,25 @@ use crate::{
     cli::StatusArgs,
     directory,
     exit::{CliError, Exit},
-    output::{Out, align_right, counted, table},
+    output::{Out, align_right, clock_time, counted, short_span, table},
 };
 use settings::resolved::Settings;
 
 /// The maximum number of duplicates that are printed.
 // The status should fit on one screen.
 const NAMED_MAX: usize = 10;
+/// The maximum number of kinds of failures that are printed.
+const KINDS_MAX: usize = 5;
 const BEAT: Duration = Duration::from_secs(1);
 
 /// The JSON of `juggle status`.
 #[derive(Debug, Serialize)]
 struct Status<'a> {
     output_dir: &'a Path,
-    lanes: BTreeMap<&'static str, LaneRow>,
-    pending: u64,
-    unfed: u64,
-    dead: u64,
-    workers: BTreeMap<&'static str, u64>,
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
     /// Documents with the text of another, when texts were last compared.
     duplicates: &'a [Duplicate],
-}
-
-#[derive(Debug, Serialize)]
-struct LaneRow {
-    ready: u64,
-    delayed: u64,
-    leased: u64,
-    done: u64,
-    dead: u64,
-    retried: u64,
-    paused: bool,
-}
-
-impl LaneRow {
-    fn of(stats: &LaneStats) -> Self {
-        let LaneStats { ready, delayed, leased, done, dead, retried, workers: _, paused } = *stats;
-        Self { ready, delayed, leased, done, dead, retried, paused }
-    }
-}
-
-impl<'a> Status<'a> {
-    fn of(output_dir: &'a Path, stats: &QueueStats, duplicates: &'a [Duplicate]) -> Self {
-        let by_lane = || Lane::ALL.iter().map(|lane| (lane.name(), stats.lane(*lane)));
-        Self {
-            output_dir,
-            lanes: by_lane().map(|(name, lane)| (name, LaneRow::of(lane))).collect(),
-            pending: stats.pending(),
-            unfed: stats.unfed,
-            dead: by_lane().map(|(_, lane)| lane.dead).sum(),
-            workers: by_lane().map(|(name, lane)| (name, lane.workers)).collect(),
-            duplicates,
-        }
-    }
 }
 
 /// Runs `juggle status`.
@@ -80,11 +52,11 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
     loop {
         // In the loop: the directory may be removed while it is watched.
         directory::must_exist(&settings.output_dir)?;
-        let stats = QueueConnection::stats(&settings.output_dir).await;
+        let snapshot = snapshot(settings).await;
         let run = settings.output_dir.clone();
         let reading = blocking(move || duplicate_list::read(&run));
         let duplicates = reading.await??;
-        show(&settings.output_dir, &stats?, &duplicates, out)?;
+        show(&settings.output_dir, &snapshot?, &duplicates, out)?;
         if !args.watch {
             return Ok(Exit::Done);
         }
@@ -95,38 +67,91 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
     }
 }
 
-fn show(run: &Path, stats: &QueueStats, duplicates: &[Duplicate], out: &Out) -> Result<(), CliError> {
+/// Takes a snapshot by a short visit to the queue.
+async fn snapshot(settings: &Settings) -> Result<Snapshot, QueueError> {
+    let connection = QueueConnection::visit(&settings.output_dir).await?;
+    let snapshot = Snapshot::take(&*connection.queue(), &waits(settings)).await;
+    connection.close().await;
+    snapshot
+}
+
+/// Returns the shortest times between two requests to a host.
+pub(crate) fn waits(settings: &Settings) -> Waits {
+    Waits { usual_ms: millis(settings.wait), named: settings.named_limits() }
+}
+
+fn show(run: &Path, snapshot: &Snapshot, duplicates: &[Duplicate], out: &Out) -> Result<(), CliError> {
     if out.is_json() {
-        return out.json(&Status::of(run, stats, duplicates));
+        return out.json(&Status { output_dir: run, snapshot, duplicates });
     }
     let mut table = table(&["lane", "ready", "delayed", "in flight", "done", "dead", "workers", ""]);
-    for lane in Lane::ALL {
-        let row = stats.lane(lane);
-        let numbers = [row.ready, row.delayed, row.leased, row.done, row.dead, row.workers];
-        let mut cells = vec![lane.name().to_owned()];
+    for lane in Lane::ALL.map(Lane::name) {
+        let row = &snapshot.lanes[lane];
+        let numbers = [row.ready, row.delayed, row.leased, row.done, row.dead, snapshot.workers[lane]];
+        let mut cells = vec![lane.to_owned()];
         cells.extend(numbers.map(|number| HumanCount(number).to_string()));
         cells.push(if row.paused { "paused" } else { "" }.to_owned());
         table.add_row(cells);
     }
     align_right(&mut table, 1..7);
     out.line(&table.trim_fmt())?;
-    if stats.unfed > 0 {
-        out.line(&format!("{} not in the fetch lane yet", counted(stats.unfed, "listed text")))?;
+    if snapshot.unfed > 0 {
+        out.line(&format!("{} not in the fetch lane yet", counted(snapshot.unfed, "listed text")))?;
+    }
+    for line in host_lines(&snapshot.hosts, Clock::start().now_ms(), NAMED_MAX) {
+        out.line(&line)?;
     }
     show_duplicates(run, duplicates, out)?;
-    let dead: u64 = stats.lanes.iter().map(|lane| lane.dead).sum();
-    let end = match (stats.pending(), dead) {
-        (0, 0) => "Nothing is left to do.".to_owned(),
-        (0, dead) => {
-            let (documents, run) = (counted(dead, "document"), quoted_path(run));
-            format!("{documents} failed. To list them: juggle queue ls -o {run} --state dead")
-        }
-        (pending, _) => {
-            let (documents, run) = (counted(pending, "document"), quoted_path(run));
-            format!("{documents} left. To continue: juggle pipeline -o {run}")
-        }
-    };
-    out.line(&end)
+    if let Some(failed) = failed_line(&snapshot.failures, snapshot.dead) {
+        out.line(&failed)?;
+    }
+    if let Some(seconds) = snapshot.seconds_left {
+        out.line(&format!("About {} left.", short_span(seconds * 1_000)))?;
+    }
+    let quoted = quoted_path(run);
+    if snapshot.dead > 0 {
+        out.line(&format!("To list the failures: juggle queue ls -o {quoted} --state dead"))?;
+    }
+    match snapshot.pending {
+        0 if snapshot.dead > 0 => Ok(()),
+        0 => out.line("Nothing is left to do."),
+        pending => out.line(&format!(
+            "{} left. To continue: juggle pipeline -o {quoted}",
+            counted(pending, "document")
+        )),
+    }
+}
+
+/// Returns a line for each host that is paused: until when, why, and how many texts wait.
+pub(crate) fn host_lines(hosts: &[HostView], now: Millis, named_max: usize) -> Vec<String> {
+    let held: Vec<&HostView> = hosts.iter().filter(|host| host.state.is_held()).collect();
+    let mut lines: Vec<String> = held.iter().take(named_max).map(|host| host_line(host, now)).collect();
+    if let Some(more @ 1..) = held.len().checked_sub(named_max) {
+        lines.push(format!("{} more", counted(more as u64, "paused host")));
+    }
+    lines
+}
+
+fn host_line(host: &HostView, now: Millis) -> String {
+    let for_ms = host.for_ms.unwrap_or(0);
+    let (until, span) = (clock_time(now.saturating_add(for_ms)), short_span(for_ms));
+    let why = host.reason().unwrap_or_default();
+    let texts = counted(host.pending(), "text");
+    let wait = if host.pending() == 1 { "waits" } else { "wait" };
+    format!("{} is {} until {until} ({span}): {why}; {texts} {wait}", host.host, host.state.name())
+}
+
+/// Returns the failures by what happened, such as `90 failed: 50 × 404 Not Found, 40 × timeout`, or `None` if
+/// there are none.
+pub(crate) fn failed_line(failures: &[FailureGroup], dead: u64) -> Option<String> {
+    let groups: Vec<String> = failures
+        .iter()
+        .take(KINDS_MAX)
+        .map(|group| format!("{} × {}", HumanCount(group.count), group.kind))
+        .collect();
+    let rest = dead.saturating_sub(failures.iter().take(KINDS_MAX).map(|group| group.count).sum());
+    let more = if rest > 0 { format!(", {} × other", HumanCount(rest)) } else { String::new() };
+    (dead > 0).then(|| format!("{} failed: {}{more}", counted(dead, "document"), groups.join(", ")))
 }
 
 fn show_duplicates(run: &Path, duplicates: &[Duplicate], out: &Out) -> Result<(), CliError> {

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use corpus::lock::{Difference, LockReport};
 use flow::{
     blobs::BlobStore,
+    clock::{Clock, millis},
     failure::Reason,
     job::Group,
     lane::Lane,
@@ -33,12 +34,12 @@ use crate::{
     stages::Stages,
 };
 use settings::{
-    enums::{Network, OnFailure},
+    enums::{Network, OldFailures, OnFailure},
     resolved::Settings,
 };
 
-/// The maximum number of rows that are printed.
-const ROWS_MAX: usize = 40;
+/// The maximum number of failures that are printed.
+const ROWS_MAX: usize = 5;
 
 /// The part of a summary that only the run knows.
 pub(crate) struct RunFacts {
@@ -134,6 +135,7 @@ impl Summary {
     ) -> Result<Self, CliError> {
         let RunFacts { lanes, before, ended, until, bad_lines, started, lock } = facts;
         let now = queue.stats().await?;
+        let started_ms = Clock::start().now_ms().saturating_sub(millis(started.elapsed()));
         // Totals read every meta: a single stage, of which many may run at a time, leaves them out.
         let is_pipeline = lanes.len() == Lane::ALL.len();
         let corpus = if is_pipeline { Some(read_totals(stages).await?) } else { None };
@@ -162,7 +164,7 @@ impl Summary {
             refreshed,
             lock,
             lanes: lane_summaries,
-            failures: if has_failures { failures(queue, lanes).await? } else { Vec::new() },
+            failures: if has_failures { failures(queue, lanes, started_ms).await? } else { Vec::new() },
             imbalance: stages.imbalance(),
             busy_seconds: if processes {
                 stages.busy().into_iter().map(seconds).collect()
@@ -181,21 +183,25 @@ impl Summary {
         })
     }
 
-    /// Returns the exit code of the run.
+    /// Returns the exit code of the run. With [`OldFailures::Accepted`], only failures of this run count.
     #[must_use]
-    pub fn exit(&self, on_failure: OnFailure) -> Exit {
+    pub fn exit(&self, on_failure: OnFailure, old: OldFailures) -> Exit {
         let is_network = |row: &FailureRow| {
             matches!(row.reason, Reason::Dns | Reason::Connect | Reason::Tls | Reason::Timeout)
         };
         // --fail-fast leaves jobs on purpose, so that is no interruption.
         let has_failed_fast = on_failure == OnFailure::FailFast && !self.failures.is_empty();
+        let has_counted = match old {
+            OldFailures::Counted => !self.failures.is_empty(),
+            OldFailures::Accepted => self.failures.iter().any(|row| row.new),
+        };
         // With at least one document, the network worked: then these are single failures.
         let is_empty = self.corpus.as_ref().is_some_and(|corpus| corpus.records.documents == 0);
         if !self.resting.is_empty() || !self.differences().is_empty() {
             Exit::SomeFailed
         } else if self.is_interrupted && !has_failed_fast {
             Exit::Interrupted
-        } else if self.failures.is_empty() && self.bad_lines + self.conflicts == 0 {
+        } else if !has_counted && self.bad_lines + self.conflicts == 0 {
             Exit::Done
         } else if is_empty && !self.failures.is_empty() && self.failures.iter().all(is_network) {
             Exit::Network
@@ -278,9 +284,7 @@ impl Summary {
                 format!("{} from lock file {path}:", counted(count, "difference"))
             }));
         }
-        lines.extend(listed(&self.failures, ROWS_MAX, |count| {
-            format!("{} failed:", counted(count, "document"))
-        }));
+        lines.extend(listed(&self.failures, ROWS_MAX, |_| failures::heading(&self.failures)));
         lines
     }
 
@@ -296,6 +300,9 @@ impl Summary {
         }
         if !self.failures.is_empty() {
             let run = flow::shell::quoted_path(&settings.output_dir);
+            if self.failures.len() > ROWS_MAX {
+                lines.push(format!("To list them: juggle queue ls -o {run} --state dead"));
+            }
             lines.push(format!("To try them again: juggle queue retry -o {run} && juggle pipeline -o {run}"));
         }
         lines
@@ -319,7 +326,7 @@ fn listed<T: ToString>(items: &[T], named_max: usize, heading: impl Fn(u64) -> S
     let mut lines = vec![heading(items.len() as u64)];
     lines.extend(items.iter().take(named_max).map(|item| format!("  {}", item.to_string())));
     if let Some(more @ 1..) = items.len().checked_sub(named_max) {
-        lines.push(format!("  … and {} more; --json lists all", HumanCount(more as u64)));
+        lines.push(format!("  … and {} more", HumanCount(more as u64)));
     }
     lines
 }

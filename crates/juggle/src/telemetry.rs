@@ -20,7 +20,7 @@ use settings::{
 
 /// Crates whose log lines are shown at the chosen level. Those of other crates are shown only if they are
 /// errors.
-const CRATES: [&str; 13] = [
+const CRATES: [&str; 14] = [
     "juggle",
     "settings",
     "flow",
@@ -34,7 +34,11 @@ const CRATES: [&str; 13] = [
     "distance",
     "export",
     "test_server",
+    "event_log",
 ];
+
+/// The crate whose lines are the events of a run, which `-v` shows.
+const EVENTS: &str = "event_log";
 
 /// Leaves out the time in lines for people; a log in JSON has it.
 struct NoTime;
@@ -72,12 +76,18 @@ pub fn start(settings: &Settings, bars: MultiProgress) {
     let writer = LogWriter { bars, format: settings.log_format };
     let level = match settings.verbosity {
         Verbosity::Quiet => LevelFilter::ERROR,
-        Verbosity::Normal => LevelFilter::INFO,
-        Verbosity::Verbose(1) => LevelFilter::DEBUG,
+        Verbosity::Normal | Verbosity::Verbose(1) => LevelFilter::INFO,
+        Verbosity::Verbose(2) => LevelFilter::DEBUG,
         Verbosity::Verbose(_) => LevelFilter::TRACE,
     };
-    let filter =
-        Targets::new().with_default(LevelFilter::ERROR).with_targets(CRATES.map(|name| (name, level)));
+    let events = match settings.verbosity {
+        Verbosity::Verbose(_) => LevelFilter::DEBUG,
+        Verbosity::Quiet | Verbosity::Normal => level,
+    };
+    let filter = Targets::new()
+        .with_default(LevelFilter::ERROR)
+        .with_targets(CRATES.map(|name| (name, level)))
+        .with_target(EVENTS, events);
     let is_colored = match settings.color {
         // The convention of no-color.org; here an empty value disables colours, too.
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),

@@ -71,6 +71,8 @@ pub struct Ledger {
     queue_time: QueueTime,
     /// The time of the latest transition.
     now_ms: Millis,
+    /// The time at which this owner started.
+    opened_ms: Millis,
     capacity: u64,
     /// The live jobs.
     jobs: Arena<Job>,

@@ -23,6 +23,7 @@
 //! use flow::{
 //!     clock::Clock,
 //!     durability::Durability,
+//!     events::NoEvents,
 //!     job::NewJob,
 //!     lane::Lane,
 //!     payload::Nothing,
@@ -64,9 +65,9 @@
 //! queue.push(Push { jobs: vec![job.into()], cursor: None }).await?;
 //!
 //! let (trigger, shutdown) = shutdown();
-//! let (stage, counters) = (Arc::new(LineCounter), Arc::default());
+//! let (stage, counters, events) = (Arc::new(LineCounter), Arc::default(), Arc::new(NoEvents));
 //! let worker =
-//!     Worker { stage, queue: queue.clone(), config: WorkerConfig::default(), counters, shutdown, trigger };
+//!     Worker { stage, queue: queue.clone(), config: WorkerConfig::default(), counters, events, shutdown, trigger };
 //! assert_eq!(worker.run().await?, Ended::Finished);
 //! assert_eq!(queue.stats().await?.lane(Lane::Process).done, 1);
 //!

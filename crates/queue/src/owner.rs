@@ -267,8 +267,8 @@ impl Owner {
             Request::Push(push) => ledger.push(push, now).map(Reply::Pushed),
             Request::Extend { leases, lease_ms } => Ok(Reply::Lost(ledger.extend(leases, lease_ms, now))),
             Request::Complete { lease, next } => ledger.complete(lease, next, now).map(|()| Reply::Done),
-            Request::PauseGroup { lease, for_ms } => {
-                ledger.pause_group(lease, for_ms, now).map(|()| Reply::Done)
+            Request::PauseGroup { lease, pause } => {
+                ledger.pause_group(lease, pause, now).map(|()| Reply::Done)
             }
             Request::Pending { lane, groups } => Ok(Reply::Counts(ledger.pending_in(lane, &groups))),
             Request::Fail { lease, nack } => ledger.fail(lease, nack, now).map(|()| Reply::Done),

@@ -63,6 +63,15 @@ pub enum Robots {
     Off,
 }
 
+/// The choice whether the events of a run are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventLogging {
+    /// They are written to `logs/events.jsonl`.
+    On,
+    /// They are not.
+    Off,
+}
+
 /// The reaction to a document that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
@@ -70,6 +79,15 @@ pub enum OnFailure {
     KeepGoing,
     /// Claim no more jobs and end.
     FailFast,
+}
+
+/// The effect of documents that failed before a run on its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldFailures {
+    /// They count like new ones.
+    Counted,
+    /// They do not count.
+    Accepted,
 }
 
 /// The permission to make requests.

@@ -149,7 +149,7 @@ pub(crate) fn switch(value: &OsStr) -> Option<bool> {
 /// Returns `true` if the setting affects the work or the results of a run. Settings of the output, and those
 /// that are meant for one command, are not remembered.
 pub(crate) fn is_remembered(setting: &Setting) -> bool {
-    let is_once = ["input-file", "offline", "keep-going", "fail-fast"].contains(&setting.name);
+    let is_once = ["input-file", "offline", "keep-going", "fail-fast", "accept-dead"].contains(&setting.name);
     setting.group != Group::General && !is_once
 }
 

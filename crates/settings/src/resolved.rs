@@ -36,7 +36,10 @@ use super::{
     args::Args,
     combined,
     duration::{DAY, MS, TimeSpan},
-    enums::{Color, LogFormat, Named, Network, OnFailure, Progress, ResultFormat, Robots, Run, Verbosity},
+    enums::{
+        Color, EventLogging, LogFormat, Named, Network, OldFailures, OnFailure, Progress, ResultFormat,
+        Robots, Run, Verbosity,
+    },
     error::SettingsError,
     exec,
     hosts::{self, CONNECTIONS, HostSettings, WAIT},
@@ -111,6 +114,10 @@ pub struct Settings {
     pub gutenberg_mirrors: Vec<GutenbergMirror>,
     /// Hosts that may have a private address.
     pub allow_hosts: Vec<AllowedHost>,
+    /// The effect of documents that failed before a run.
+    pub old_failures: OldFailures,
+    /// The choice whether events are logged.
+    pub event_logging: EventLogging,
     /// The treatment of robots.txt.
     pub robots: Robots,
     /// The whole User-Agent header with the contact; visible ASCII and spaces.
@@ -188,6 +195,11 @@ impl Settings {
             mirrors: from.all("mirror")?,
             gutenberg_mirrors: from.all("gutenberg-mirror")?,
             allow_hosts: from.all("allow-host")?,
+            old_failures: match from.is_on("accept-dead")? {
+                true => OldFailures::Accepted,
+                false => OldFailures::Counted,
+            },
+            event_logging: from.one::<Named<_>>("event-log")?.0,
             robots: from.one::<Named<_>>("robots")?.0,
             user_agent: combined::user_agent(from)?,
             store: StoreConfig { strip: from.one("strip")?, raw: from.one("raw")? },

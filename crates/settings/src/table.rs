@@ -1,6 +1,6 @@
 //! The table of settings: one row a setting.
 
-use super::enums::{Color, LogFormat, Robots, names};
+use super::enums::{Color, EventLogging, LogFormat, Robots, names};
 
 /// A setting: its name, its form and its help.
 #[derive(Debug, Clone, Copy)]
@@ -220,6 +220,7 @@ pub const ALL: &[Setting] = table! {
     "exec-timeout" Amount("TIME") => "60", Tokens: "Maximum time of --exec for one document",
         "After it the command is killed and the document fails.";
 
+    "event-log" OneOf(names::<EventLogging>) => "on", Files: "Write logs/events.jsonl, a line for each request and attempt";
     "compress" Text("none|zstd|KINDS") => "none", Files: "Store files as .zst: none, all, or some kinds",
         "zstd means raw, text, tokens and counts; or name some of them, such as raw,tokens.";
     "layout" Text("flat|sharded") => "", Files: "Layout of a new run directory [default: flat]",
@@ -231,11 +232,12 @@ pub const ALL: &[Setting] = table! {
     "retry-max-time" Amount("TIME") => "15m", Failures: "Maximum time from the first try to the last";
     "keep-going" Switch => "", Failures: "Continue after a document has failed (the default)";
     "fail-fast" Switch => "", Failures: "Stop at the first document that fails";
+    "accept-dead" Switch => "", Failures: "Exit with 0 if all failures are from before this run";
 
     "output-dir"/'o' Path("DIR") => "./corpus", General common: "Run directory, for the queue and the texts";
     "dry-run"/'n' Switch => "", General common: "Print what would be done, but change nothing";
     "quiet"/'q' Switch => "", General common: "Print only errors; --json still prints the result";
-    "verbose"/'v' Count => "", General common: "Print more; -vv prints most";
+    "verbose"/'v' Count => "", General common: "Print each request and attempt; -vv also decisions";
     "json" Switch => "", General common: "Print the result as JSON";
     "color" OneOf(names::<Color>) => "auto", General: "Use colours on standard error";
     "no-progress" Switch => "", General: "Show no progress bars";

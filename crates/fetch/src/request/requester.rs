@@ -51,8 +51,13 @@ pub(crate) struct Requester {
 pub(crate) enum RequestOutcome {
     /// A response that is not a redirect.
     Response(ReceivedResponse),
-    /// A redirect to this URL.
-    Redirect(Url),
+    /// A redirect to a URL.
+    Redirect {
+        /// The URL.
+        to: Url,
+        /// The status of the response.
+        status: StatusCode,
+    },
 }
 
 /// A response that is not a redirect.
@@ -106,7 +111,8 @@ impl Requester {
             sent.map_err(|error| client_error::failed_request(&error, url, route.proxy.as_deref()))?;
         self.kept.answered(&response);
         if is_redirect(response.status()) {
-            return self.target(url, &response).map(RequestOutcome::Redirect);
+            let status = response.status();
+            return self.target(url, &response).map(|to| RequestOutcome::Redirect { to, status });
         }
         Ok(RequestOutcome::Response(ReceivedResponse { response, url: url.clone(), requested }))
     }
@@ -137,7 +143,7 @@ impl Requester {
         for _ in 0..=redirects_max {
             match self.send(&at, None, None).await? {
                 RequestOutcome::Response(answer) => return Ok(Some(answer)),
-                RequestOutcome::Redirect(to) => at = to,
+                RequestOutcome::Redirect { to, .. } => at = to,
             }
         }
         Ok(None)

@@ -3,8 +3,6 @@
 //! Chunks are handed on as they arrive, under three deadlines: one for each wait, one for the rate, one for
 //! the whole request. Nothing is published before the body is whole.
 
-use std::{sync::OnceLock, time::Instant};
-
 use bytes::Bytes;
 use flow::{blobs::BlobName, clock::Clock, counters::Counters, failure::Reason, payload::Stored};
 use reqwest::Response;
@@ -18,6 +16,7 @@ use crate::{
     request::{
         client_error,
         requester::{ReceivedResponse, RequestOutcome, Requester},
+        trace::RequestTrace,
     },
     response::head::{EndOf, PartialBody, ResponseHead},
     transfer::{
@@ -41,8 +40,8 @@ pub(crate) struct Download<'a> {
     pub(crate) clock: Clock,
     /// No earlier attempt can have left a part of the text in the spool.
     pub(crate) is_first_attempt: bool,
-    /// The time at which the request ended, with or without a complete response. The download sets it once.
-    pub(crate) ended: &'a OnceLock<Instant>,
+    /// What becomes known of the request.
+    pub(crate) trace: &'a RequestTrace,
 }
 
 impl Download<'_> {
@@ -66,7 +65,7 @@ impl Download<'_> {
         let receiving = self.receive(url, part, stored, &mut writer);
         let received = tokio::time::timeout(self.config.max_time, receiving).await;
         // The pause of the host counts from here, not from the end of the writing.
-        self.ended.get_or_init(Instant::now);
+        self.trace.end();
         let failure = match received {
             Ok(Ok(None)) => return writer.publish(expected).await,
             Ok(Ok(Some((outcome, policy)))) => {
@@ -92,12 +91,14 @@ impl Download<'_> {
     ) -> Result<Option<(TransferOutcome, PartPolicy)>, FetchFailure> {
         let response = match self.requester.send(url, part.as_ref(), stored).await? {
             RequestOutcome::Response(response) => response,
-            RequestOutcome::Redirect(to) => {
+            RequestOutcome::Redirect { to, status } => {
+                self.trace.set_status(status);
                 // The part may have come from the target of this redirect.
                 return Ok(Some((TransferOutcome::Redirect(to), PartPolicy::Keep)));
             }
         };
         let ReceivedResponse { response, url, requested } = response;
+        self.trace.set_status(response.status());
         let head = ResponseHead::new(&url, &response);
         if head.is_unchanged(requested) {
             return Ok(Some((TransferOutcome::Unchanged, PartPolicy::Discard)));
@@ -130,6 +131,7 @@ impl Download<'_> {
             };
             let Some(chunk) = chunk else { return Ok(()) };
             self.counters.bytes.add(chunk.len() as u64);
+            self.trace.add_bytes(chunk.len() as u64);
             // Outside of the idle timeout: this wait is not the silence of the server.
             self.rate_limit.wait(chunk.len()).await;
             writer.append(chunk).await?;

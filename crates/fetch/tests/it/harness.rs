@@ -173,7 +173,7 @@ pub(crate) fn reason<T: std::fmt::Debug>(result: Result<T>) -> Reason {
 /// The reason and times of a failure after which the same is tried again.
 pub(crate) fn retry<T: std::fmt::Debug>(result: Result<T>) -> (Reason, Option<u64>, u64) {
     match result {
-        Err(Report { ending: Ending::Retry { failure, after_ms }, group_pause_ms }) => {
+        Err(Report { ending: Ending::Retry { failure, after_ms }, group_pause_ms, .. }) => {
             (failure.reason, after_ms, group_pause_ms)
         }
         other => panic!("not retried: {other:?}"),

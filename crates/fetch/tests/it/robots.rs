@@ -37,11 +37,15 @@ async fn the_first_try_asks_for_robots_txt_and_the_second_for_the_text() {
     let stage = rig.stage();
     let job = rig.job(&[&rig.server.url("/x.txt")]);
     match attempt(&stage, job.clone()).await {
-        Err(Report { ending: Ending::Requeue(Requeue::Unchanged), group_pause_ms: 7_000 }) => {}
+        Err(Report {
+            ending: Ending::Requeue(Requeue::Unchanged),
+            group_pause_ms: 7_000,
+            request: Some(_),
+        }) => {}
         other => panic!("{other:?}"),
     }
     assert_eq!(asked(&rig), [ROBOTS]);
-    let Report { ending, group_pause_ms } = stage.run(job, Attempt { number: 1, failures: 0 }).await;
+    let Report { ending, group_pause_ms, .. } = stage.run(job, Attempt { number: 1, failures: 0 }).await;
     let Ending::Done(next) = ending else { panic!("{ending:?}") };
     assert_eq!((next.len(), asked(&rig).len()), (1, 2));
     assert!((1..=7_000).contains(&group_pause_ms), "{group_pause_ms}");

@@ -41,14 +41,18 @@ fn is_once_more(result: Result<Vec<StoreJob>>) -> bool {
     let is_it = |failure: &Failure| failure.reason == Reason::SoftBan;
     matches!(
         result,
-        Err(Report { ending: Ending::Requeue(Requeue::Rerouted { failure, .. }), group_pause_ms: 0 })
+        Err(Report { ending: Ending::Requeue(Requeue::Rerouted { failure, .. }), group_pause_ms: 0, .. })
             if is_it(&failure)
     )
 }
 
 fn is_left_alone(result: Result<Vec<StoreJob>>) -> bool {
     match result {
-        Err(Report { ending: Ending::Requeue(Requeue::Rerouted { failure, job, .. }), group_pause_ms }) => {
+        Err(Report {
+            ending: Ending::Requeue(Requeue::Rerouted { failure, job, .. }),
+            group_pause_ms,
+            ..
+        }) => {
             assert_eq!(failure.reason, Reason::SoftBan, "{failure}");
             assert_eq!(u128::from(group_pause_ms), REST.as_millis());
             assert!(job.redirected.is_none() && job.candidate == 0);

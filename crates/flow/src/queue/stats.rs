@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Millis,
+    failure::Failure,
     job::{Group, JobState},
     lane::Lane,
 };
@@ -81,6 +82,8 @@ pub const RATES_WINDOW_MS: Millis = 60_000;
 /// Statistics that take longer to compute than [`QueueStats`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueDetails {
+    /// The time since the present owner started.
+    pub owner_ms: Millis,
     /// One for each lane, in the order of [`Lane::ALL`].
     pub lanes: [LaneDetails; 3],
 }
@@ -111,6 +114,8 @@ pub struct Rates {
     pub done: u64,
     /// Attempts that failed, whether the job is retried or dead.
     pub failed: u64,
+    /// Jobs that a worker ended as dead.
+    pub dead: u64,
 }
 
 /// The pending jobs of one group.
@@ -124,4 +129,23 @@ pub struct GroupStats {
     pub delayed: u64,
     /// Jobs that a worker has.
     pub in_flight: u64,
+    /// The pause of the group. `None` if there is none, or it is over.
+    pub pause: Option<GroupPause>,
+}
+
+/// A pause of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupPause {
+    /// The time from now to its end.
+    pub for_ms: Millis,
+    /// The failure that caused it. `None` if it is the usual distance between two jobs of a group.
+    pub why: Option<Failure>,
+}
+
+impl GroupPause {
+    /// Returns a pause that keeps the usual distance between two jobs of a group.
+    #[must_use]
+    pub const fn usual(for_ms: Millis) -> Self {
+        Self { for_ms, why: None }
+    }
 }

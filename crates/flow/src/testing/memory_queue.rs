@@ -25,8 +25,8 @@ use crate::{
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        BATCH_MAX, ClaimRequest, ClaimResponse, Cursor, JobQueue, LaneStatus, Nack, Pause, Push, Pushed,
-        QueueAdmin, QueueDetails, QueueError, QueueStats, Registration,
+        BATCH_MAX, ClaimRequest, ClaimResponse, Cursor, GroupPause, JobQueue, LaneStatus, Nack, Pause, Push,
+        Pushed, QueueAdmin, QueueDetails, QueueError, QueueStats, Registration,
     },
 };
 
@@ -52,7 +52,7 @@ impl MemoryQueue {
     /// `now_ms`.
     #[must_use]
     pub fn new(lane_capacity: usize, now_ms: Millis) -> Self {
-        let ledger = Mutex::new(Ledger::new(lane_capacity));
+        let ledger = Mutex::new(Ledger::new(lane_capacity, now_ms));
         Self { ledger, now_ms: now_ms.into(), changed: Notify::new() }
     }
 
@@ -112,8 +112,8 @@ impl JobQueue for MemoryQueue {
         self.change(|ledger, now_ms| ledger.complete(lease, next, now_ms))
     }
 
-    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError> {
-        self.look(|ledger, now_ms| ledger.pause_group(lease, now_ms.saturating_add(for_ms)))
+    async fn pause_group(&self, lease: Lease, pause: GroupPause) -> Result<(), QueueError> {
+        self.look(|ledger, now_ms| ledger.pause_group(lease, pause, now_ms))
     }
 
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {

@@ -7,9 +7,10 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     clock::{Millis, millis},
+    events::{Event, EventKind, EventSink, RequestFacts},
     failure::{Failure, Reason},
     job::{Claim, Lease, NewJob},
-    queue::{JobQueue, Nack, QueueError},
+    queue::{GroupPause, JobQueue, Nack, QueueError},
     retry::RetryPolicy,
     stage::{Attempt, Ending, Report, Requeue, Stage},
 };
@@ -32,41 +33,91 @@ enum Acknowledgement {
     Fail(Nack),
 }
 
+/// The result of running a stage.
+struct Ran {
+    outcome: Outcome,
+    acknowledgement: Acknowledgement,
+    group_pause_ms: Millis,
+    request: Option<RequestFacts>,
+}
+
 /// Does a claimed job and acknowledges it. If `lost` ends while the stage runs, the work is dropped. An
 /// acknowledgement that has begun is never dropped, so that none goes uncounted.
 pub(super) async fn attempt<S: Stage>(
     stage: Arc<S>,
     queue: Arc<dyn JobQueue>,
+    events: Arc<dyn EventSink>,
     claim: Claim,
     retry: RetryPolicy,
     lost: oneshot::Receiver<()>,
 ) -> Result<Outcome, QueueError> {
     let lease = claim.lease;
     let claimed = Instant::now();
-    let (outcome, mut acknowledgement, group_pause_ms) = tokio::select! {
+    let mut event = Event {
+        lane: S::LANE,
+        key: claim.key.clone(),
+        attempt: claim.attempts,
+        took_ms: 0,
+        what: EventKind::Lost,
+        failure: None,
+        request: None,
+    };
+    let Ran { outcome, mut acknowledgement, group_pause_ms, request } = tokio::select! {
         ran = run(&*stage, &claim, claimed, retry) => ran,
         // The job belongs to another worker by now, so nothing is acknowledged.
-        _ = lost => return Ok(Outcome::Lost),
+        _ = lost => {
+            events.record(Event { took_ms: millis(claimed.elapsed()), ..event });
+            return Ok(Outcome::Lost);
+        }
     };
+    event.request = request;
+    (event.what, event.failure) = told(&outcome, &acknowledgement);
     // A pause that comes with a retry is stored with the job and survives a restart of the queue.
     if let Acknowledgement::Fail(Nack::Retry { group_pause_ms: pause_ms, .. }) = &mut acknowledgement {
         *pause_ms = group_pause_ms;
     } else if group_pause_ms > 0 {
         // Before the job ends, so that no other worker can claim from the group in between.
-        queue.pause_group(lease, group_pause_ms).await?;
+        let why = match &acknowledgement {
+            Acknowledgement::Fail(Nack::Dead { failure }) => Some(failure.clone()),
+            Acknowledgement::Fail(Nack::Move { .. } | Nack::Release | Nack::Retry { .. })
+            | Acknowledgement::Complete(_) => None,
+        };
+        queue.pause_group(lease, GroupPause { for_ms: group_pause_ms, why }).await?;
     }
     let acknowledged = match acknowledgement {
         Acknowledgement::Complete(next) => queue.complete(lease, next).await,
         Acknowledgement::Fail(nack) => queue.fail(lease, nack).await,
     };
-    match acknowledged {
+    let ended = match acknowledged {
         // The same input leads to the same jobs, so the queue would refuse them in every attempt.
-        Err(QueueError::Invalid(why)) => refused(&*queue, lease, &why).await,
+        Err(QueueError::Invalid(why)) => {
+            let failure = refused(&*queue, lease, &why).await?;
+            (event.what, event.failure) = (EventKind::Dead, Some(failure));
+            Ok(Outcome::Dead)
+        }
         acknowledged => acknowledged.map(|()| outcome),
+    };
+    if ended.is_ok() {
+        events.record(Event { took_ms: millis(claimed.elapsed()), ..event });
+    }
+    ended
+}
+
+/// Returns what an event says of an outcome.
+fn told(outcome: &Outcome, acknowledgement: &Acknowledgement) -> (EventKind, Option<Failure>) {
+    match (outcome, acknowledgement) {
+        (Outcome::Halted(failure), _) => (EventKind::Halted, Some(failure.clone())),
+        (_, Acknowledgement::Fail(Nack::Retry { failure, .. })) => (EventKind::Retry, Some(failure.clone())),
+        (_, Acknowledgement::Fail(Nack::Dead { failure })) => (EventKind::Dead, Some(failure.clone())),
+        (_, Acknowledgement::Fail(Nack::Move { why, .. })) => (EventKind::Moved, Some(why.clone())),
+        (_, Acknowledgement::Fail(Nack::Release)) => (EventKind::Requeued, None),
+        // The job of an earlier stage replaces it.
+        (Outcome::Retried, Acknowledgement::Complete(_)) => (EventKind::Retry, None),
+        (_, Acknowledgement::Complete(_)) => (EventKind::Done, None),
     }
 }
 
-async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Outcome, QueueError> {
+async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Failure, QueueError> {
     let failure = Failure::new(
         Reason::Internal,
         format!(
@@ -74,21 +125,17 @@ async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Outcom
         {why}"
         ),
     );
-    queue.fail(lease, Nack::Dead { failure }).await.map(|()| Outcome::Dead)
+    queue.fail(lease, Nack::Dead { failure: failure.clone() }).await.map(|()| failure)
 }
 
-/// Runs the stage, and returns what became of the job, what to tell the queue, and the pause of the job's
-/// group. A payload that cannot be read is an ending as well, and so is a panic of the stage or of the
+/// Runs the stage, and returns what became of the job, what to tell the queue, the pause of the job's group,
+/// and the request. A payload that cannot be read is an ending as well, and so is a panic of the stage or of the
 /// follow-up jobs.
-async fn run<S: Stage>(
-    stage: &S,
-    claim: &Claim,
-    claimed: Instant,
-    retry: RetryPolicy,
-) -> (Outcome, Acknowledgement, Millis) {
+async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> Ran {
     let acknowledge = |report: Report<S::Input, S::Output>| {
-        let (outcome, acknowledgement) = acknowledgement(report.ending, claim, claimed, retry);
-        (outcome, acknowledgement, report.group_pause_ms)
+        let Report { ending, group_pause_ms, request } = report;
+        let (outcome, acknowledgement) = acknowledgement(ending, claim, claimed, retry);
+        Ran { outcome, acknowledgement, group_pause_ms, request }
     };
     let work = async {
         acknowledge(match serde_json::from_slice(&claim.payload) {

@@ -94,7 +94,7 @@ impl PerSecond {
     #[expect(clippy::cast_precision_loss, reason = "events of a minute: far below 2^53")]
     fn of(rates: &Rates) -> Self {
         let mean = |count: u64| (count as f64 * 1e6 / RATES_WINDOW_MS as f64).round() / 1e3;
-        let Rates { pushed, claimed, done, failed } = *rates;
+        let Rates { pushed, claimed, done, failed, dead: _ } = *rates;
         Self { pushed: mean(pushed), claimed: mean(claimed), done: mean(done), failed: mean(failed) }
     }
 }
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn group(name: &str, in_flight: u64) -> GroupStats {
-        GroupStats { group: Some(Group(name.to_owned())), ready: 7, delayed: 1, in_flight }
+        GroupStats { group: Some(Group(name.to_owned())), ready: 7, delayed: 1, in_flight, pause: None }
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn rates_are_means_of_a_second() {
-        let rates = Rates { pushed: 60, claimed: 90, done: 1, failed: 0 };
+        let rates = Rates { pushed: 60, claimed: 90, done: 1, failed: 0, dead: 0 };
         let expected = PerSecond { pushed: 1.0, claimed: 1.5, done: 0.017, failed: 0.0 };
         assert_eq!(PerSecond::of(&rates), expected);
     }

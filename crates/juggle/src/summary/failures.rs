@@ -3,15 +3,19 @@
 use std::fmt;
 
 use flow::{
-    failure::Reason,
+    clock::Millis,
+    failure::{Failure, Reason},
     job::{JobState, JobView, Selection},
     lane::Lane,
     payload::{FetchJob, StoreJob},
     queue::{BATCH_MAX, QueueAdmin, QueueError},
 };
+use indicatif::HumanCount;
+use monitor::failures::FailureCounter;
 use serde::Serialize;
-
 use sources::refresh;
+
+use crate::status::failed_line;
 
 /// A document that failed, and why.
 #[derive(Debug, Serialize)]
@@ -22,17 +26,25 @@ pub(super) struct FailureRow {
     pub(super) reason: Reason,
     pub(super) attempts: u32,
     pub(super) message: String,
+    /// True if it failed in this run, false if it had failed before.
+    pub(super) new: bool,
 }
 
-/// Returns the dead jobs of these lanes, by lane and id.
-pub(super) async fn failures(queue: &dyn QueueAdmin, lanes: &[Lane]) -> Result<Vec<FailureRow>, QueueError> {
+/// Returns the dead jobs of these lanes, by lane and id. Those that died from `started_ms` on are new.
+pub(super) async fn failures(
+    queue: &dyn QueueAdmin,
+    lanes: &[Lane],
+    started_ms: Millis,
+) -> Result<Vec<FailureRow>, QueueError> {
     let dead = Selection { state: Some(JobState::Dead), ..Selection::default() };
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
         let page = queue.list(dead.clone(), after, BATCH_MAX).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        rows.extend(page.iter().filter(|job| lanes.contains(&job.lane)).map(FailureRow::of));
+        rows.extend(
+            page.iter().filter(|job| lanes.contains(&job.lane)).map(|job| FailureRow::of(job, started_ms)),
+        );
     }
     // The queue lists by job id, which is a hash.
     rows.sort_by(|a, b| (a.lane, &a.id).cmp(&(b.lane, &b.id)));
@@ -40,7 +52,7 @@ pub(super) async fn failures(queue: &dyn QueueAdmin, lanes: &[Lane]) -> Result<V
 }
 
 impl FailureRow {
-    fn of(job: &JobView) -> Self {
+    fn of(job: &JobView, started_ms: Millis) -> Self {
         let (reason, message) = job.last_failure().map_or_else(
             || (Reason::Internal, "no failure was recorded".to_owned()),
             |failure| (failure.reason, failure.message.clone()),
@@ -55,14 +67,30 @@ impl FailureRow {
             reason,
             attempts: job.attempts,
             message,
+            new: job.changed_ms >= started_ms,
         }
+    }
+}
+
+/// Returns a heading for failures: how many, how many of them are new, and what happened.
+pub(super) fn heading(rows: &[FailureRow]) -> String {
+    let mut counter = FailureCounter::default();
+    for row in rows {
+        counter.add(row.lane, &Failure { reason: row.reason, message: row.message.clone() }, &row.id);
+    }
+    let (all, new) = (rows.len() as u64, rows.iter().filter(|row| row.new).count() as u64);
+    let line = failed_line(&counter.groups(), all).unwrap_or_default();
+    match all - new {
+        0 => line,
+        old => line.replacen(" failed:", &format!(" failed ({} before this run):", HumanCount(old)), 1),
     }
 }
 
 impl fmt::Display for FailureRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, url, reason, message, .. } = self;
-        if url.is_empty() {
+        // Most messages name the URL.
+        if url.is_empty() || message.contains(url.as_str()) {
             write!(f, "{id}  {reason}: {message}")
         } else {
             write!(f, "{id}  {reason}: {message}  {url}")

@@ -4,7 +4,10 @@ use flow::{
     clock::Millis,
     job::{Claim, Group, JobState, Lease},
     lane::Lane,
-    queue::{BATCH_MAX, ClaimRequest, ClaimResponse, LaneStatus, QueueError, RESTING_AFTER_MS, Registration},
+    queue::{
+        BATCH_MAX, ClaimRequest, ClaimResponse, GroupPause, LaneStatus, QueueError, RESTING_AFTER_MS,
+        Registration,
+    },
 };
 
 use super::{Ledger, arena::Slot, jobs::Unwritten, scheduler::GroupQueue, validation::check_limits};
@@ -145,10 +148,11 @@ impl Ledger {
     ///
     /// # Errors
     /// Returns [`QueueError::Stale`] if the lease is no longer held.
-    pub fn pause_group(&mut self, lease: Lease, for_ms: Millis, now: Millis) -> Result<(), QueueError> {
+    pub fn pause_group(&mut self, lease: Lease, pause: GroupPause, now: Millis) -> Result<(), QueueError> {
         let slot = self.find_leased(lease).ok_or(QueueError::Stale(lease))?;
         let job = &self.jobs[slot];
-        self.lanes[job.lane.index()].pause_group(job.group, now.saturating_add(for_ms));
+        let until_ms = now.saturating_add(pause.for_ms);
+        self.lanes[job.lane.index()].pause_group(job.group, until_ms, pause.why.as_ref());
         Ok(())
     }
 

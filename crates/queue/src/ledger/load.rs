@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
-use flow::{clock::Millis, job::JobState, queue::QueueError};
+use flow::{
+    clock::Millis,
+    job::{JobState, last_failure},
+    queue::QueueError,
+};
 
 use super::{
     Dirty, Ledger, REJOIN_MS, arena::Slot, commit::RecentEntries, queue_time::QueueTime, replay::Replay,
@@ -34,6 +38,7 @@ impl Ledger {
             log: Log { database, wal, usage, slack_bytes, recent, settings, checkpoint, newest },
             queue_time: QueueTime::default(),
             now_ms: 0,
+            opened_ms: 0,
             capacity: capacity as u64,
             jobs,
             ended,
@@ -55,6 +60,7 @@ impl Ledger {
         let ahead_before_ms = ledger.load_settings()?;
         ledger.queue_time = QueueTime::from(replay.latest_ms, ahead_before_ms, wall_ms);
         ledger.now_ms = ledger.queue_time.at(wall_ms);
+        ledger.opened_ms = ledger.now_ms;
         ledger.recent.dropped = replay.dropped;
         // Before anything changes: the checkpoint writes the jobs as they were read.
         ledger.switch(&replay.unfinished)?;
@@ -91,7 +97,8 @@ impl Ledger {
             let lane = &mut self.lanes[job.lane.index()];
             // Pauses are stored with the jobs that caused them.
             if let Some(retry_state) = &job.retry_state {
-                lane.pause_group(job.group, retry_state.group_paused_until_ms);
+                let (until_ms, why) = (retry_state.group_paused_until_ms, last_failure(&retry_state.history));
+                lane.pause_group(job.group, until_ms, why);
             }
             if job.state == JobState::Leased {
                 lane.record_claim(job.group, job.changed_ms);

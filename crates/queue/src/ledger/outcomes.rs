@@ -66,6 +66,7 @@ impl Ledger {
             }
             Nack::Dead { failure } => {
                 self.count_failure(slot, now);
+                self.rates[self.jobs[slot].lane.index()].at(now).dead += 1;
                 self.change(slot, now, |job| {
                     job.record_failed(now, JobEventKind::Died(failure)).failures += 1
                 });
@@ -103,7 +104,7 @@ impl Ledger {
         self.count_failure(slot, now);
         let (lane, group) = (self.jobs[slot].lane, self.jobs[slot].group);
         let paused_until_ms = if group_pause_ms > 0 { now.saturating_add(group_pause_ms) } else { 0 };
-        self.lanes[lane.index()].pause_group(group, paused_until_ms);
+        self.lanes[lane.index()].pause_group(group, paused_until_ms, Some(&failure));
         self.lanes[lane.index()].stats.retried += 1;
         self.save_lane(lane);
         self.change(slot, now, |job| {

@@ -12,8 +12,9 @@ use std::{
 
 use flow::{
     clock::Millis,
+    failure::Failure,
     job::{Group, JobState},
-    queue::{ClaimRequest, GroupLimit, LaneStats, NamedLimits},
+    queue::{ClaimRequest, GroupLimit, GroupPause, LaneStats, NamedLimits},
 };
 use hashbrown::HashMap;
 use slab::Slab;
@@ -57,8 +58,9 @@ pub(super) struct GroupQueue {
     status: GroupStatus,
     /// Its own limit, if it has one.
     limit: Option<GroupLimit>,
-    /// The end of its pause.
+    /// The end of its pause, and the failure that caused the pause.
     paused_until_ms: Millis,
+    paused_because: Option<Box<Failure>>,
     /// The time of the latest claim.
     claimed_ms: Option<Millis>,
 }
@@ -104,6 +106,11 @@ impl GroupQueue {
             due if due <= now => Eligibility::Now,
             due => Eligibility::From(due),
         }
+    }
+
+    pub(super) fn pause(&self, now: Millis) -> Option<GroupPause> {
+        let for_ms = self.paused_until_ms.saturating_sub(now);
+        (for_ms > 0).then(|| GroupPause { for_ms, why: self.paused_because.as_deref().cloned() })
     }
 
     pub(super) fn pending(&self) -> u64 {
@@ -277,10 +284,11 @@ impl LaneScheduler {
     }
 
     /// Allows no claim from a named group before a time. A longer pause stays.
-    pub(super) fn pause_group(&mut self, id: GroupId, until_ms: Millis) {
+    pub(super) fn pause_group(&mut self, id: GroupId, until_ms: Millis, why: Option<&Failure>) {
         let group = self.group_mut(id);
-        if group.name.is_some() {
-            group.paused_until_ms = group.paused_until_ms.max(until_ms);
+        if group.name.is_some() && until_ms > group.paused_until_ms {
+            group.paused_until_ms = until_ms;
+            group.paused_because = why.cloned().map(Box::new);
         }
     }
 

@@ -28,7 +28,10 @@ impl Ledger {
     /// the pending jobs.
     #[must_use]
     pub fn details(&self, now: Millis) -> QueueDetails {
-        QueueDetails { lanes: Lane::ALL.map(|lane| self.lane_details(lane, now)) }
+        QueueDetails {
+            owner_ms: now.saturating_sub(self.opened_ms),
+            lanes: Lane::ALL.map(|lane| self.lane_details(lane, now)),
+        }
     }
 
     fn lane_details(&self, lane: Lane, now: Millis) -> LaneDetails {
@@ -40,6 +43,7 @@ impl Ledger {
                 ready: group.ready.len() as u64,
                 delayed: u64::from(group.delayed),
                 in_flight: u64::from(group.in_flight),
+                pause: group.pause(now),
             })
             .collect();
         let groups_total = groups.len() as u64;
@@ -92,6 +96,7 @@ impl RateCounter {
             sum.claimed += second.claimed;
             sum.done += second.done;
             sum.failed += second.failed;
+            sum.dead += second.dead;
         }
         sum
     }

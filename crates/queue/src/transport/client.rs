@@ -6,8 +6,8 @@ use flow::{
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        ClaimRequest, ClaimResponse, Cursor, JobQueue, Nack, Pause, Push, Pushed, QueueAdmin, QueueDetails,
-        QueueError, QueueStats, Registration,
+        ClaimRequest, ClaimResponse, Cursor, GroupPause, JobQueue, Nack, Pause, Push, Pushed, QueueAdmin,
+        QueueDetails, QueueError, QueueStats, Registration,
     },
 };
 
@@ -62,8 +62,8 @@ impl JobQueue for QueueClient {
         reply!(self.call(Request::Complete { lease, next }).await, Reply::Done => ())
     }
 
-    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError> {
-        reply!(self.call(Request::PauseGroup { lease, for_ms }).await, Reply::Done => ())
+    async fn pause_group(&self, lease: Lease, pause: GroupPause) -> Result<(), QueueError> {
+        reply!(self.call(Request::PauseGroup { lease, pause }).await, Reply::Done => ())
     }
 
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError> {

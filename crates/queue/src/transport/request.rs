@@ -9,7 +9,7 @@ use flow::{
     job::{Group, JobId, JobView, Lease, NewJob, Selection},
     lane::Lane,
     queue::{
-        ClaimRequest, ClaimResponse, Cursor, Nack, Pause, Push, Pushed, QueueDetails, QueueStats,
+        ClaimRequest, ClaimResponse, Cursor, GroupPause, Nack, Pause, Push, Pushed, QueueDetails, QueueStats,
         Registration,
     },
 };
@@ -23,7 +23,7 @@ pub enum Request {
     Claim(ClaimRequest),
     Extend { leases: Vec<Lease>, lease_ms: Millis },
     Complete { lease: Lease, next: Vec<NewJob> },
-    PauseGroup { lease: Lease, for_ms: Millis },
+    PauseGroup { lease: Lease, pause: GroupPause },
     Pending { lane: Lane, groups: Vec<Group> },
     Fail { lease: Lease, nack: Nack },
     RegisterWorker { lane: Lane, registration: Registration },

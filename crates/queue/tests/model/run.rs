@@ -6,7 +6,7 @@ use flow::{
     clock::Millis,
     durability::Durability,
     job::Selection,
-    queue::{ClaimRequest, Push, QueueError},
+    queue::{ClaimRequest, GroupPause, Push, QueueError},
 };
 use queue::{ledger::Ledger, log::database::Database, session::Session};
 
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
             Action::PauseGroup { token, for_ms } => {
                 let lease = self.model.lease(*token);
                 let expected = self.model.pause_group(lease, *for_ms);
-                answered(self.ledger().pause_group(lease, *for_ms, now), expected)
+                answered(self.ledger().pause_group(lease, GroupPause::usual(*for_ms), now), expected)
             }
             Action::Pending { lane, groups } => {
                 let expected = self.model.pending_in(*lane, groups);

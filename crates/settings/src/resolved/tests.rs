@@ -94,7 +94,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "allow-host" => ("localhost:80", "\"localhost:80\""),
         "user-agent" | "contact" => ("me@example.org", "\"me@example.org\""),
         "durability" => ("process", "\"process\""),
-        "robots" | "strip" => ("off", "\"off\""),
+        "robots" | "strip" | "event-log" => ("off", "\"off\""),
         "raw" => ("drop", "\"drop\""),
         "compress" => ("raw,tokens", "\"raw,tokens\""),
         "layout" => ("sharded", "\"sharded\""),
@@ -105,9 +105,9 @@ fn every_setting_can_be_set_in_every_layer() {
         "exec" | "exec-version" => ("cat", "\"cat\""),
         "color" => ("never", "\"never\""),
         "log-format" => ("json", "\"json\""),
-        "compressed" | "keep-going" | "fail-fast" | "dry-run" | "quiet" | "no-progress" | "json"
-        | "keep-case" | "strip-italics" | "fold-quotes" | "ascii" | "sentences" | "no-proxy" | "offline"
-        | "ipv4" | "ipv6" => ("1", "true"),
+        "compressed" | "keep-going" | "fail-fast" | "accept-dead" | "dry-run" | "quiet" | "no-progress"
+        | "json" | "keep-case" | "strip-italics" | "fold-quotes" | "ascii" | "sentences" | "no-proxy"
+        | "offline" | "ipv4" | "ipv6" => ("1", "true"),
         "verbose" => ("2", "2"),
         _ => ("3", "3"),
     };

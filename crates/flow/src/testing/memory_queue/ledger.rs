@@ -16,7 +16,9 @@ use crate::{
     clock::Millis,
     job::{Claim, JobEventKind, JobId, Lease, NewJob},
     lane::Lane,
-    queue::{BATCH_MAX, ClaimRequest, ClaimResponse, Cursor, Nack, QueueError, Rates, Registration},
+    queue::{
+        BATCH_MAX, ClaimRequest, ClaimResponse, Cursor, GroupPause, Nack, QueueError, Rates, Registration,
+    },
 };
 
 #[derive(Debug, Default)]
@@ -32,6 +34,7 @@ type Count = fn(&mut Rates) -> &mut u64;
 #[derive(Debug)]
 pub(super) struct Ledger {
     lane_capacity: u64,
+    opened_ms: Millis,
     jobs: BTreeMap<JobId, Job>,
     lanes: [LaneState; 3],
     cursors: BTreeMap<String, Cursor>,
@@ -44,8 +47,9 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(lane_capacity: usize) -> Self {
+    pub(super) fn new(lane_capacity: usize, opened_ms: Millis) -> Self {
         Self {
+            opened_ms,
             lane_capacity: lane_capacity as u64,
             jobs: BTreeMap::new(),
             lanes: Default::default(),
@@ -160,7 +164,7 @@ impl Ledger {
             Nack::Retry { failure, after_ms, group_pause_ms, revised } => {
                 self.lanes[job.lane.index()].retried += 1;
                 // The pause comes before the revision, which may move the job to another group.
-                self.scheduler.pause(job, now_ms.saturating_add(group_pause_ms));
+                self.scheduler.pause(job, now_ms.saturating_add(group_pause_ms), Some(failure.clone()));
                 job.failures += 1;
                 // The age of a job counts from its first failure.
                 job.failing_since_ms.get_or_insert(now_ms);
@@ -171,6 +175,7 @@ impl Ledger {
                 }
             }
             Nack::Dead { failure } => {
+                self.happened.push((now_ms, job.lane, |rates| &mut rates.dead));
                 job.failures += 1;
                 job.record(JobEventKind::Died(failure), now_ms);
                 job.go(Place::Dead, now_ms);
@@ -191,9 +196,15 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn pause_group(&mut self, lease: Lease, until_ms: Millis) -> Result<(), QueueError> {
+    pub(super) fn pause_group(
+        &mut self,
+        lease: Lease,
+        pause: GroupPause,
+        now_ms: Millis,
+    ) -> Result<(), QueueError> {
         let job = self.jobs.get(&lease.id).filter(|job| job.is_held_by(lease));
-        self.scheduler.pause(job.ok_or(QueueError::Stale(lease))?, until_ms);
+        let until_ms = now_ms.saturating_add(pause.for_ms);
+        self.scheduler.pause(job.ok_or(QueueError::Stale(lease))?, until_ms, pause.why);
         Ok(())
     }
 

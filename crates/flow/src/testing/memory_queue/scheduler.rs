@@ -8,9 +8,10 @@ use std::{
 use super::record::{Job, Place};
 use crate::{
     clock::Millis,
+    failure::Failure,
     job::{Group, JobId},
     lane::Lane,
-    queue::ClaimRequest,
+    queue::{ClaimRequest, GroupPause},
 };
 
 /// The scheduling state of a group in a lane.
@@ -20,6 +21,7 @@ struct Visits {
     turn: u64,
     claimed_ms: Option<Millis>,
     paused_until_ms: Millis,
+    paused_because: Option<Failure>,
 }
 
 /// The groups of all lanes. The jobs without a group form one group without limits.
@@ -67,10 +69,20 @@ impl Scheduler {
     }
 
     /// Pauses the job's group until a time.
-    pub(super) fn pause(&mut self, job: &Job, until_ms: Millis) {
+    pub(super) fn pause(&mut self, job: &Job, until_ms: Millis, why: Option<Failure>) {
         let visits = self.visits.entry((job.lane, job.group.clone())).or_default();
         // A shorter pause never ends a longer one.
-        visits.paused_until_ms = visits.paused_until_ms.max(until_ms);
+        if until_ms > visits.paused_until_ms {
+            visits.paused_until_ms = until_ms;
+            visits.paused_because = why;
+        }
+    }
+
+    /// Returns the pause of a named group.
+    pub(super) fn pause_of(&self, lane: Lane, group: Option<&Group>, now_ms: Millis) -> Option<GroupPause> {
+        let visits = self.visits.get(&(lane, Some(group?.clone())))?;
+        let for_ms = visits.paused_until_ms.saturating_sub(now_ms);
+        (for_ms > 0).then(|| GroupPause { for_ms, why: visits.paused_because.clone() })
     }
 
     fn visits(&self, job: &Job) -> Option<&Visits> {

@@ -238,7 +238,8 @@ async fn lease_of_a_dropped_job_stays_stale_when_the_job_comes_again(subject: Su
 }
 
 async fn details_have_ages_rates_and_groups(subject: Subject) {
-    assert_eq!(subject.queue.details().await, Ok(QueueDetails::default()));
+    let details = subject.queue.details().await.expect("details must be given");
+    assert_eq!(details.lanes, QueueDetails::default().lanes);
     subject.push([grouped("a", "busy"), grouped("b", "busy"), grouped("c", "idle")]).await;
     subject.advance(1_000);
     subject.push([job(Lane::Fetch, "late")]).await;
@@ -254,10 +255,10 @@ async fn details_have_ages_rates_and_groups(subject: Subject) {
     let details = subject.queue.details().await.expect("details must be given");
     let fetch = &details.lanes[Lane::Fetch.index()];
     assert_eq!(fetch.oldest_pending_ms, Some(1_000));
-    assert_eq!(fetch.rates, Rates { pushed: 4, claimed: 4, done: 1, failed: 1 });
+    assert_eq!(fetch.rates, Rates { pushed: 4, claimed: 4, done: 1, failed: 1, dead: 0 });
     let named = |name: &str| Some(Group(name.to_owned()));
-    let busy = GroupStats { group: named("busy"), ready: 0, delayed: 1, in_flight: 1 };
-    let idle = GroupStats { group: named("idle"), ready: 1, delayed: 0, in_flight: 0 };
+    let busy = GroupStats { group: named("busy"), ready: 0, delayed: 1, in_flight: 1, pause: None };
+    let idle = GroupStats { group: named("idle"), ready: 1, delayed: 0, in_flight: 0, pause: None };
     assert_eq!((fetch.groups_total, &fetch.groups), (2, &vec![busy, idle]));
     subject.advance(RATES_WINDOW_MS);
     let details = subject.queue.details().await.expect("details must be given");
@@ -283,5 +284,5 @@ async fn refused_and_repeated_requests_are_not_counted(subject: Subject) {
     }
     let details = subject.queue.details().await.expect("details must be given");
     let rates = details.lanes[Lane::Fetch.index()].rates;
-    assert_eq!(rates, Rates { pushed: 2, claimed: 2, done: 1, failed: 1 });
+    assert_eq!(rates, Rates { pushed: 2, claimed: 2, done: 1, failed: 1, dead: 1 });
 }

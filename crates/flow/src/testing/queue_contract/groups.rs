@@ -6,7 +6,7 @@ use crate::{
     failure::Reason,
     job::{Claim, Group, NewJob, Priority},
     lane::Lane,
-    queue::{BATCH_MAX, ClaimRequest, GroupLimit, Nack},
+    queue::{BATCH_MAX, ClaimRequest, GroupLimit, GroupPause, Nack},
 };
 
 case_list![
@@ -18,6 +18,7 @@ case_list![
     groups_do_not_wait_for_each_other,
     jobs_without_a_group_have_no_limit,
     jobs_of_a_paused_group_are_not_handed_out,
+    a_pause_is_told_with_its_reason,
     longer_pause_of_a_group_stays,
     revised_job_counts_with_its_new_group,
     groups_take_turns_within_a_claim,
@@ -129,6 +130,31 @@ async fn jobs_of_a_paused_group_are_not_handed_out(subject: Subject) {
     assert!(subject.claim_all(Lane::Fetch).await.is_empty(), "not even without limits");
     subject.advance(1);
     assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["a", "b"]);
+}
+
+async fn a_pause_is_told_with_its_reason(subject: Subject) {
+    let pause = async || {
+        let details = subject.queue.details().await.expect("details must be given");
+        details.lanes[Lane::Fetch.index()].groups[0].pause.clone()
+    };
+    subject.push_group("g", &["a", "b", "c"]).await;
+    let claims = subject.claim_all(Lane::Fetch).await;
+    assert_eq!(pause().await, None);
+    assert_eq!(subject.queue.pause_group(claims[0].lease, GroupPause::usual(1_000)).await, Ok(()));
+    assert_eq!(pause().await, Some(GroupPause::usual(1_000)));
+    subject.fail(claims[0].lease, retry_and_pause(5_000)).await;
+    let why = Some(failure(Reason::HttpStatus));
+    assert_eq!(pause().await, Some(GroupPause { for_ms: 5_000, why: why.clone() }));
+    subject.advance(1_000);
+    // A shorter pause changes neither the end nor the reason.
+    let shorter = GroupPause { for_ms: 3_999, why: Some(failure(Reason::Connect)) };
+    assert_eq!(subject.queue.pause_group(claims[1].lease, shorter).await, Ok(()));
+    assert_eq!(pause().await, Some(GroupPause { for_ms: 4_000, why }));
+    let longer = GroupPause { for_ms: 4_001, why: Some(failure(Reason::SoftBan)) };
+    assert_eq!(subject.queue.pause_group(claims[2].lease, longer.clone()).await, Ok(()));
+    assert_eq!(pause().await, Some(longer));
+    subject.advance(4_001);
+    assert_eq!(pause().await, None, "it is over");
 }
 
 async fn longer_pause_of_a_group_stays(subject: Subject) {

@@ -9,7 +9,8 @@ use crate::{
     job::{Group, Lease},
     lane::Lane,
     queue::{
-        BATCH_MAX, ClaimRequest, GroupLimit, LaneStatus, Nack, QueueError, RESTING_AFTER_MS, Registration,
+        BATCH_MAX, ClaimRequest, GroupLimit, GroupPause, LaneStatus, Nack, QueueError, RESTING_AFTER_MS,
+        Registration,
     },
 };
 
@@ -46,7 +47,7 @@ impl Subject {
     async fn rest(&self, key: &str, name: &str, for_ms: Millis) -> Lease {
         self.push([grouped(key, name)]).await;
         let lease = self.claim_one(Lane::Fetch).await.lease;
-        assert_eq!(self.queue.pause_group(lease, for_ms).await, Ok(()));
+        assert_eq!(self.queue.pause_group(lease, GroupPause::usual(for_ms)).await, Ok(()));
         lease
     }
 
@@ -81,7 +82,11 @@ async fn too_many_named_limits_are_refused(subject: Subject) {
 
 async fn group_of_a_leased_job_can_be_paused(subject: Subject) {
     let lease = subject.rest("a", "g", 5_000).await;
-    assert_eq!(subject.queue.pause_group(lease, 2_000).await, Ok(()), "the longer one stays");
+    assert_eq!(
+        subject.queue.pause_group(lease, GroupPause::usual(2_000)).await,
+        Ok(()),
+        "the longer one stays"
+    );
     subject.push([grouped("b", "g"), grouped("c", "h"), job(Lane::Fetch, "d")]).await;
     subject.complete(lease).await;
     assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["c", "d"]);
@@ -93,9 +98,13 @@ async fn group_of_a_leased_job_can_be_paused(subject: Subject) {
 
 async fn pause_needs_a_lease_that_is_held(subject: Subject) {
     let lease = subject.lease_of(Lane::Fetch, "a").await;
-    assert_eq!(subject.queue.pause_group(lease, HOUR_MS).await, Ok(()), "without group nothing happens");
+    assert_eq!(
+        subject.queue.pause_group(lease, GroupPause::usual(HOUR_MS)).await,
+        Ok(()),
+        "without group nothing happens"
+    );
     subject.complete(lease).await;
-    assert_eq!(subject.queue.pause_group(lease, 1).await, Err(QueueError::Stale(lease)));
+    assert_eq!(subject.queue.pause_group(lease, GroupPause::usual(1)).await, Err(QueueError::Stale(lease)));
     subject.push([job(Lane::Fetch, "b")]).await;
     assert_eq!(keys(&subject.claim_all(Lane::Fetch).await), ["b"]);
 }
@@ -148,7 +157,7 @@ async fn lane_does_not_rest_if_one_group_is_free(subject: Subject) {
     assert_eq!(subject.expects().await, LaneStatus::Resting);
     subject.push([job(Lane::Store, "c").in_group(group("g"))]).await;
     let store = subject.claim_one(Lane::Store).await.lease;
-    assert_eq!(subject.queue.pause_group(store, HOUR_MS).await, Ok(()));
+    assert_eq!(subject.queue.pause_group(store, GroupPause::usual(HOUR_MS)).await, Ok(()));
     subject.fail(store, retry_after(0)).await;
     assert_eq!(subject.queue.register_worker(Lane::Fetch, Registration::Add).await, Ok(()));
     let lane_status = subject.claim(request(Lane::Store, 1)).await.lane_status;

@@ -126,7 +126,11 @@ async fn the_wait_and_the_group_pause_that_the_stage_asks_for_are_kept() {
                     return Ok(vec![]);
                 }
                 let failure = Failure::new(Reason::HttpStatus, "429");
-                Err(Report { ending: Ending::Retry { failure, after_ms: Some(after_ms) }, group_pause_ms })
+                Err(Report {
+                    ending: Ending::Retry { failure, after_ms: Some(after_ms) },
+                    group_pause_ms,
+                    request: None,
+                })
             })
             .await;
         assert_eq!(ended.unwrap(), Ended::Finished);

@@ -15,7 +15,7 @@ use crate::{
     clock::Millis,
     job::{Lease, NewJob},
     lane::Lane,
-    queue::{ClaimRequest, ClaimResponse, JobQueue, Nack, QueueError, Registration},
+    queue::{ClaimRequest, ClaimResponse, GroupPause, JobQueue, Nack, QueueError, Registration},
     shutdown::{Phase, Trigger},
     testing::memory_queue::MemoryQueue,
 };
@@ -70,8 +70,8 @@ impl JobQueue for FaultyQueue {
         claimed
     }
 
-    async fn pause_group(&self, lease: Lease, for_ms: Millis) -> Result<(), QueueError> {
-        self.inner.pause_group(lease, for_ms).await
+    async fn pause_group(&self, lease: Lease, pause: GroupPause) -> Result<(), QueueError> {
+        self.inner.pause_group(lease, pause).await
     }
 
     async fn extend(&self, leases: Vec<Lease>, lease_ms: Millis) -> Result<Vec<Lease>, QueueError> {

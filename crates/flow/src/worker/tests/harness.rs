@@ -4,7 +4,7 @@ use std::{
     convert::identity,
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -16,6 +16,8 @@ use tokio::time::{interval, timeout};
 use crate::{
     clock::Millis,
     counters::{Counter, Counters},
+    events::{Event, EventKind, EventSink, RequestFacts},
+    failure::Reason,
     job::{Group, JobId, JobView, NewJob, Selection},
     lane::Lane,
     queue::{GroupLimit, JobQueue, NamedLimits, Push, QueueAdmin},
@@ -77,11 +79,41 @@ where
     }
 }
 
+/// Keeps the events of a worker.
+#[derive(Debug, Default)]
+pub(super) struct RecordedEvents(Mutex<Vec<Event>>);
+
+impl RecordedEvents {
+    /// Returns the key, number of attempt, end and reason of each attempt.
+    pub(super) fn told(&self) -> Vec<(String, u32, EventKind, Option<Reason>)> {
+        let events = self.0.lock().unwrap();
+        let told = events.iter().map(|event| {
+            let reason = event.failure.as_ref().map(|failure| failure.reason);
+            (event.key.clone(), event.attempt, event.what, reason)
+        });
+        told.collect()
+    }
+}
+
+impl RecordedEvents {
+    /// Returns the request of each attempt.
+    pub(super) fn requests(&self) -> Vec<Option<RequestFacts>> {
+        self.0.lock().unwrap().iter().map(|event| event.request.clone()).collect()
+    }
+}
+
+impl EventSink for RecordedEvents {
+    fn record(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
 /// One worker's surroundings.
 pub(super) struct Harness {
     pub(super) queue: Arc<MemoryQueue>,
     pub(super) counters: Arc<Counters>,
     pub(super) trigger: Trigger,
+    pub(super) events: Arc<RecordedEvents>,
     shutdown: Shutdown,
     pub(super) config: WorkerConfig,
 }
@@ -101,7 +133,7 @@ impl Harness {
             on_death: OnDeath::KeepGoing,
         };
         let queue = Arc::new(MemoryQueue::new(LANE_CAPACITY, 1_000_000));
-        Self { queue, counters: Arc::default(), trigger, shutdown, config }
+        Self { queue, counters: Arc::default(), events: Arc::default(), trigger, shutdown, config }
     }
 
     /// With these jobs in the lane.
@@ -148,6 +180,7 @@ impl Harness {
             queue,
             config: self.config.clone(),
             counters: Arc::clone(&self.counters),
+            events: Arc::clone(&self.events) as Arc<dyn EventSink>,
             shutdown: self.shutdown.clone(),
             trigger: self.trigger.clone(),
         };

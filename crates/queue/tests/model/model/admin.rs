@@ -9,7 +9,7 @@ use flow::{
     queue::{BATCH_MAX, GROUPS_NAMED_MAX, GroupStats, LaneDetails, QueueDetails, RATES_WINDOW_MS, Rates},
 };
 
-use super::{Check, Model};
+use super::{Check, Model, Times};
 
 /// Rates are counted by the second.
 const RATES_STEP_MS: Millis = 1_000;
@@ -76,18 +76,34 @@ impl Model {
     /// Checks ages, rates and groups.
     pub(crate) fn check_details(&self, details: &QueueDetails) -> Check {
         for lane in Lane::ALL {
-            let told = &details.lanes[lane.index()];
+            let mut told = details.lanes[lane.index()].clone();
+            for stats in &mut told.groups {
+                self.check_pause(lane, stats)?;
+                stats.pause = None;
+            }
             let expected = LaneDetails { rates: told.rates, ..self.lane_details(lane) };
-            if *told != expected {
+            if told != expected {
                 return Err(format!("the details of {lane} are {told:?}, not {expected:?}"));
             }
             let least = self.rates(lane, RATES_WINDOW_MS - RATES_STEP_MS);
             let most = self.rates(lane, RATES_WINDOW_MS + RATES_STEP_MS);
             let lies_between = |of: fn(&Rates) -> u64| (of(&least)..=of(&most)).contains(&of(&told.rates));
-            let all: [fn(&Rates) -> u64; 4] = [|r| r.pushed, |r| r.claimed, |r| r.done, |r| r.failed];
+            let all: [fn(&Rates) -> u64; 5] =
+                [|r| r.pushed, |r| r.claimed, |r| r.done, |r| r.failed, |r| r.dead];
             if !all.into_iter().all(lies_between) {
                 return Err(format!("{:?} in {lane} is not in {least:?} ..= {most:?}", told.rates));
             }
+        }
+        Ok(())
+    }
+
+    /// Checks the pause of a group. A new owner may have forgotten it.
+    fn check_pause(&self, lane: Lane, stats: &GroupStats) -> Check {
+        let told = stats.pause.as_ref().map_or(0, |pause| pause.for_ms);
+        let times = stats.group.as_ref().map(|group| self.group_times(lane, group)).unwrap_or_default();
+        let left = |times: Times| times.paused_until_ms.saturating_sub(self.now);
+        if told < left(times.certain) || told > left(times.possible) {
+            return Err(format!("the pause of {:?} is {told} ms, not as in {times:?}", stats.group));
         }
         Ok(())
     }
@@ -107,7 +123,7 @@ impl Model {
         let mut oldest_pending_ms = None;
         for job in self.jobs.values().filter(|job| job.view.lane == lane && job.is_pending()) {
             let group = job.view.group.clone();
-            let empty = GroupStats { group: group.clone(), ready: 0, delayed: 0, in_flight: 0 };
+            let empty = GroupStats { group: group.clone(), ready: 0, delayed: 0, in_flight: 0, pause: None };
             let stats = groups.entry(group).or_insert(empty);
             match job.view.state {
                 JobState::Ready => stats.ready += 1,

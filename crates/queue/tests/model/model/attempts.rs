@@ -107,6 +107,7 @@ impl Model {
                 job.remember(JobEventKind::Died(failure), now);
                 job.enter(JobState::Dead, None, now);
                 self.count(lane, |rates| &mut rates.failed);
+                self.count(lane, |rates| &mut rates.dead);
             }
             Nack::Release => job.enter(JobState::Ready, None, now),
             Nack::Move { why, revised } => {

@@ -106,7 +106,7 @@ impl Model {
         change(&mut group_times.possible);
     }
 
-    fn group_times(&self, lane: Lane, group: &Group) -> GroupTimes {
+    pub(super) fn group_times(&self, lane: Lane, group: &Group) -> GroupTimes {
         self.lanes[lane.index()].group_times.get(group).copied().unwrap_or_default()
     }
 

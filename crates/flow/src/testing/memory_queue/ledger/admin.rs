@@ -47,7 +47,10 @@ impl Ledger {
     }
 
     pub(in crate::testing::memory_queue) fn details(&self, now_ms: Millis) -> QueueDetails {
-        QueueDetails { lanes: Lane::ALL.map(|lane| self.lane_details(lane, now_ms)) }
+        QueueDetails {
+            owner_ms: now_ms - self.opened_ms,
+            lanes: Lane::ALL.map(|lane| self.lane_details(lane, now_ms)),
+        }
     }
 
     fn lane_details(&self, lane: Lane, now_ms: Millis) -> LaneDetails {
@@ -59,7 +62,8 @@ impl Ledger {
         }
         let mut groups: BTreeMap<Option<&Group>, GroupStats> = BTreeMap::new();
         for job in self.jobs.values().filter(|job| job.lane == lane) {
-            let empty = GroupStats { group: job.group.clone(), ready: 0, delayed: 0, in_flight: 0 };
+            let pause = self.scheduler.pause_of(lane, job.group(), now_ms);
+            let empty = GroupStats { group: job.group.clone(), ready: 0, delayed: 0, in_flight: 0, pause };
             let of_state = |stats: &mut GroupStats| match job.state() {
                 JobState::Ready => stats.ready += 1,
                 JobState::Delayed => stats.delayed += 1,

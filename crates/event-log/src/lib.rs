@@ -1,0 +1,28 @@
+//! The log of events of a run: `logs/events.jsonl`, one line for each attempt at a job.
+//!
+//! An attempt of the fetch stage makes one request, so the log has one line for each request. Several
+//! processes may write to the same log.
+//!
+//! * [`line`]: a line, and what is left out of it;
+//! * [`writer`]: writes lines without making the stages wait;
+//! * [`reader`]: reads the lines of a run, and follows them.
+
+pub mod line;
+pub mod reader;
+pub mod writer;
+
+use std::path::{Path, PathBuf};
+
+/// The number of older files that are kept.
+pub const KEPT: usize = 2;
+
+/// Returns the path of the log in a run directory.
+#[must_use]
+pub fn path_in(run: &Path) -> PathBuf {
+    run.join("logs").join("events.jsonl")
+}
+
+/// Returns the path of an older file; 1 is the newest of them.
+fn older(path: &Path, number: usize) -> PathBuf {
+    path.with_file_name(format!("events.{number}.jsonl"))
+}

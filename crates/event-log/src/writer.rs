@@ -1,0 +1,297 @@
+//! Writes the log without making the stages wait.
+//!
+//! A thread takes the events from a bounded channel and appends whole lines. If the disk is full or slower than
+//! the stages, lines are left out, and the next line that can be written says how many.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use flow::{
+    clock::{Clock, Millis},
+    events::{Event, EventSink},
+    json_line, safe_file,
+};
+
+use crate::{KEPT, line::Line, older};
+
+/// A file that is larger is rotated.
+pub const BYTES_MAX: u64 = 64 << 20;
+/// The number of events that wait for the disk, at most.
+const WAITING_MAX: usize = 16_384;
+/// The number of lines that are written at once, at most.
+const BATCH_MAX: usize = 512;
+/// The time after which the last line of a burst is written, at the latest.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The log of a run. Dropping it writes what is left.
+#[derive(Debug)]
+pub struct EventLog {
+    sender: Option<SyncSender<(Millis, Event)>>,
+    missing: Arc<AtomicU64>,
+    clock: Clock,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EventLog {
+    /// Opens the log at a path, whose directory is created if it does not exist.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be opened, or is a link or a special file.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, BYTES_MAX)
+    }
+
+    fn open_with(path: &Path, bytes_max: u64) -> io::Result<Self> {
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        let file = LogFile { file: append(path)?, path: path.to_owned(), bytes_max };
+        let missing = Arc::new(AtomicU64::new(0));
+        let (sender, receiver) = sync_channel(WAITING_MAX);
+        let (clock, missed) = (Clock::start(), Arc::clone(&missing));
+        let write = move || write_all(file, &receiver, &missed, clock);
+        let thread = std::thread::Builder::new().name("event-log".to_owned()).spawn(write)?;
+        Ok(Self { sender: Some(sender), missing, clock, thread: Some(thread) })
+    }
+}
+
+impl EventSink for EventLog {
+    fn record(&self, event: Event) {
+        let Some(sender) = &self.sender else { return };
+        if sender.try_send((self.clock.now_ms(), event)).is_err() {
+            self.missing.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for EventLog {
+    fn drop(&mut self) {
+        // The thread ends when it has written what the closed channel still holds.
+        drop(self.sender.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::warn!("the log of events ended early");
+        }
+    }
+}
+
+fn write_all(mut file: LogFile, receiver: &Receiver<(Millis, Event)>, missing: &AtomicU64, clock: Clock) {
+    let (mut warned, mut batch) = (false, Vec::new());
+    while let Ok(first) = receiver.recv() {
+        batch.push(first);
+        let until = Instant::now() + LINGER;
+        while batch.len() < BATCH_MAX {
+            match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(next) => batch.push(next),
+                Err(_) => break,
+            }
+        }
+        let count = batch.len() as u64;
+        let missed = missing.swap(0, Ordering::Relaxed);
+        let gap = (missed > 0).then(|| Line::missing(missed, clock.now_ms()));
+        let lines = gap.into_iter().chain(batch.drain(..).map(|(at_ms, event)| Line::of(event, at_ms)));
+        let mut bytes = Vec::new();
+        for line in lines {
+            tracing::debug!("{line}");
+            bytes.extend(json_line::to_vec(&line).expect("a line is a struct of strings and numbers"));
+            bytes.push(b'\n');
+        }
+        if let Err(error) = file.append(&bytes) {
+            missing.fetch_add(missed + count, Ordering::Relaxed);
+            if !warned {
+                warned = true;
+                let path = file.path.display();
+                tracing::warn!(
+                    "failed to write the log of events {path}: {error}. The run continues without it."
+                );
+            }
+        }
+    }
+}
+
+/// The file that lines are appended to.
+#[derive(Debug)]
+struct LogFile {
+    file: File,
+    path: PathBuf,
+    bytes_max: u64,
+}
+
+impl LogFile {
+    /// Appends whole lines, and rotates the file if it has become too large.
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        // Another process may have rotated it.
+        if !self.is_current() {
+            self.file = append(&self.path)?;
+        }
+        let before = self.file.metadata()?.len();
+        // One write, so that the lines of other processes are not mixed into these.
+        match self.file.write(lines)? {
+            written if written == lines.len() => {}
+            // The disk became full in between. Half a line must not stay.
+            _ => {
+                self.file.set_len(before)?;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        }
+        if before + lines.len() as u64 > self.bytes_max { self.rotate() } else { Ok(()) }
+    }
+
+    fn is_current(&self) -> bool {
+        let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+        match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
+            (Ok(ours), Ok(there)) => same(ours, there),
+            _ => false,
+        }
+    }
+
+    /// Renames the file and begins another, unless another process is doing so.
+    fn rotate(&mut self) -> io::Result<()> {
+        if self.file.try_lock().is_err() || !self.is_current() {
+            return Ok(());
+        }
+        for number in (1..KEPT).rev() {
+            rename(&older(&self.path, number), &older(&self.path, number + 1))?;
+        }
+        rename(&self.path, &older(&self.path, 1))?;
+        self.file = append(&self.path)?;
+        Ok(())
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    safe_file::open_with(path, OpenOptions::new().append(true).create(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use flow::{events::EventKind, lane::Lane};
+
+    use super::*;
+    use crate::line::Kind;
+
+    fn event(number: usize) -> Event {
+        Event {
+            lane: Lane::Store,
+            key: format!("document-{number}"),
+            attempt: 1,
+            took_ms: 5,
+            what: EventKind::Done,
+            failure: None,
+            request: None,
+        }
+    }
+
+    fn lines(path: &Path) -> Vec<Line> {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn all_events_are_written_in_order_when_the_log_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("logs/events.jsonl");
+        let log = EventLog::open(&path).unwrap();
+        (0..2_000).for_each(|number| log.record(event(number)));
+        drop(log);
+        let written = lines(&path);
+        let names: Vec<_> = written.iter().map(|line| line.document.clone().unwrap()).collect();
+        assert_eq!(names, (0..2_000).map(|number| format!("document-{number}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_large_file_is_rotated_and_two_older_ones_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.jsonl");
+        for round in 0..5 {
+            // Each log writes more than the limit at once.
+            let log = EventLog::open_with(&path, 100).unwrap();
+            (0..3).for_each(|number| log.record(event(10 * round + number)));
+        }
+        let documents = |path: &Path| -> Vec<String> {
+            lines(path).into_iter().filter_map(|line| line.document).collect()
+        };
+        let all: Vec<String> = [older(&path, 2), older(&path, 1), path.clone()]
+            .iter()
+            .flat_map(|path| documents(path))
+            .collect();
+        // What is kept is the newest, without a gap.
+        let expected: Vec<String> = (0..5)
+            .flat_map(|round| (0..3).map(move |number| format!("document-{}", 10 * round + number)))
+            .collect();
+        assert!(all.len() >= 6 && expected.ends_with(&all), "{all:?}");
+        assert!(!older(&path, 3).exists());
+    }
+
+    #[test]
+    fn two_logs_write_to_the_same_file_and_follow_a_rotation() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.jsonl");
+        let (a, b) = (EventLog::open(&path).unwrap(), EventLog::open(&path).unwrap());
+        (0..50).for_each(
+            |number| if number % 2 == 0 { a.record(event(number)) } else { b.record(event(number)) },
+        );
+        drop(a);
+        fs::rename(&path, older(&path, 1)).unwrap();
+        b.record(event(99));
+        drop(b);
+        let (old, new) = (lines(&older(&path, 1)), lines(&path));
+        assert_eq!(old.len() + new.len(), 51);
+        assert_eq!(new.last().unwrap().document.as_deref(), Some("document-99"));
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_counted_in_the_next_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.jsonl");
+        let missing = AtomicU64::new(0);
+        // A directory in the place of the file refuses lines.
+        let full = LogFile {
+            file: append(&path).unwrap(),
+            path: directory.path().join("absent/x"),
+            bytes_max: 1 << 20,
+        };
+        let (sender, receiver) = sync_channel(10);
+        (0..3).for_each(|number| sender.send((0, event(number))).unwrap());
+        drop(sender);
+        write_all(full, &receiver, &missing, Clock::start());
+        assert_eq!(missing.load(Ordering::Relaxed), 3);
+        let (sender, receiver) = sync_channel(10);
+        sender.send((0, event(3))).unwrap();
+        drop(sender);
+        let whole = LogFile { file: append(&path).unwrap(), path: path.clone(), bytes_max: 1 << 20 };
+        write_all(whole, &receiver, &missing, Clock::start());
+        let written = lines(&path);
+        assert_eq!((written[0].event, written[0].count), (Kind::Missing, Some(3)));
+        assert_eq!(written[1].document.as_deref(), Some("document-3"));
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.jsonl");
+        symlink("/dev/null", &path).unwrap();
+        assert!(EventLog::open(&path).is_err());
+    }
+}
