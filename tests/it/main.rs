@@ -24,6 +24,7 @@ mod kills;
 mod layouts;
 mod lists;
 mod lock;
+mod looking;
 mod lost_downloads;
 mod memory;
 mod network;

@@ -18,6 +18,10 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn open() -> Self {
+        Self::of_columns(COLUMNS)
+    }
+
+    pub(crate) fn of_columns(columns: NonZero<u16>) -> Self {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
@@ -25,7 +29,7 @@ impl Terminal {
         let program = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
         tcsetwinsize(
             &keyboard,
-            Winsize { ws_row: ROWS.get(), ws_col: COLUMNS.get(), ws_xpixel: 0, ws_ypixel: 0 },
+            Winsize { ws_row: ROWS.get(), ws_col: columns.get(), ws_xpixel: 0, ws_ypixel: 0 },
         )
         .unwrap();
         Self { keyboard: keyboard.into(), program: program.into() }
@@ -42,7 +46,11 @@ pub(crate) struct Screen {
 impl Screen {
     /// Creates the screen of a terminal that only programs write to from now on.
     pub(crate) fn of(keyboard: File) -> Self {
-        Self { keyboard, seen: vt100::Parser::new(ROWS, COLUMNS, 0), written: Vec::new() }
+        Self::of_columns(keyboard, COLUMNS)
+    }
+
+    pub(crate) fn of_columns(keyboard: File, columns: NonZero<u16>) -> Self {
+        Self { keyboard, seen: vt100::Parser::new(ROWS, columns, 0), written: Vec::new() }
     }
 
     /// Reads until the output after this call contains `text`, or until no program has the terminal open.
@@ -59,7 +67,7 @@ impl Screen {
 
     /// Returns the lines that are visible now.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.seen.screen().rows(0, COLUMNS.get()).map(|line| line.trim_end().to_owned()).collect()
+        self.seen.screen().rows(0, u16::MAX).map(|line| line.trim_end().to_owned()).collect()
     }
 
     /// Returns all output, with the control sequences.

@@ -104,7 +104,7 @@ fn write_all(mut file: LogFile, receiver: &Receiver<(Millis, Event)>, missing: &
         let lines = gap.into_iter().chain(batch.drain(..).map(|(at_ms, event)| Line::of(event, at_ms)));
         let mut bytes = Vec::new();
         for line in lines {
-            tracing::debug!("{line}");
+            tracing::info!("{line}");
             bytes.extend(json_line::to_vec(&line).expect("a line is a struct of strings and numbers"));
             bytes.push(b'\n');
         }

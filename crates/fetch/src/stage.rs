@@ -117,6 +117,10 @@ impl Fetch {
             Ok(TransferOutcome::Published(info, digest)) => {
                 self.backoff.record_healthy(&host);
                 let took_ms = millis(started.elapsed());
+                // The bytes of a local file come in one piece.
+                if info.status.is_none() {
+                    trace.add_bytes(digest.bytes);
+                }
                 let fetched = self.fetched(target, info, digest, attempt, took_ms);
                 if job.stored.is_some() {
                     self.refetched.changed.add(1);

@@ -124,7 +124,7 @@ fn show(run: &Path, snapshot: &Snapshot, duplicates: &[Duplicate], out: &Out) ->
 
 /// Returns a line for each host that is paused: until when, why, and how many texts wait.
 pub(crate) fn host_lines(hosts: &[HostView], now: Millis, named_max: usize) -> Vec<String> {
-    let held: Vec<&HostView> = hosts.iter().filter(|host| host.state.is_held()).collect();
+    let held: Vec<&HostView> = hosts.iter().filter(|host| host.is_worth_saying()).collect();
     let mut lines: Vec<String> = held.iter().take(named_max).map(|host| host_line(host, now)).collect();
     if let Some(more @ 1..) = held.len().checked_sub(named_max) {
         lines.push(format!("{} more", counted(more as u64, "paused host")));

@@ -38,8 +38,10 @@ use settings::{
     resolved::Settings,
 };
 
+/// The maximum number of documents that are printed.
+const ROWS_MAX: usize = 40;
 /// The maximum number of failures that are printed.
-const ROWS_MAX: usize = 5;
+const FAILURES_MAX: usize = 5;
 
 /// The part of a summary that only the run knows.
 pub(crate) struct RunFacts {
@@ -284,7 +286,7 @@ impl Summary {
                 format!("{} from lock file {path}:", counted(count, "difference"))
             }));
         }
-        lines.extend(listed(&self.failures, ROWS_MAX, |_| failures::heading(&self.failures)));
+        lines.extend(listed(&self.failures, FAILURES_MAX, |_| failures::heading(&self.failures)));
         lines
     }
 
@@ -300,7 +302,7 @@ impl Summary {
         }
         if !self.failures.is_empty() {
             let run = flow::shell::quoted_path(&settings.output_dir);
-            if self.failures.len() > ROWS_MAX {
+            if self.failures.len() > FAILURES_MAX {
                 lines.push(format!("To list them: juggle queue ls -o {run} --state dead"));
             }
             lines.push(format!("To try them again: juggle queue retry -o {run} && juggle pipeline -o {run}"));

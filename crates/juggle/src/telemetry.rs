@@ -81,8 +81,9 @@ pub fn start(settings: &Settings, bars: MultiProgress) {
         Verbosity::Verbose(_) => LevelFilter::TRACE,
     };
     let events = match settings.verbosity {
-        Verbosity::Verbose(_) => LevelFilter::DEBUG,
-        Verbosity::Quiet | Verbosity::Normal => level,
+        Verbosity::Quiet => LevelFilter::ERROR,
+        Verbosity::Normal => LevelFilter::WARN,
+        Verbosity::Verbose(_) => LevelFilter::INFO,
     };
     let filter = Targets::new()
         .with_default(LevelFilter::ERROR)

@@ -101,6 +101,12 @@ impl HostView {
         })
     }
 
+    /// Returns whether the host is held for a second at least. Shorter pauses are over before they are read.
+    #[must_use]
+    pub fn is_worth_saying(&self) -> bool {
+        self.state.is_held() && self.for_ms.is_some_and(|for_ms| for_ms >= 1_000)
+    }
+
     /// Returns the number of texts that have not ended.
     #[must_use]
     pub const fn pending(&self) -> u64 {
