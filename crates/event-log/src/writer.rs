@@ -1,7 +1,7 @@
 //! Writes the log without making the stages wait.
 //!
-//! A thread takes the events from a bounded channel and appends whole lines. If the disk is full or slower than
-//! the stages, lines are left out, and the next line that can be written says how many.
+//! A thread takes the events from a bounded channel and appends whole lines. If the disk is full or slower
+//! than the stages, lines are left out, and the next line that can be written says how many.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -77,8 +77,8 @@ pub trait JobQueue: Send + Sync + 'static {
     /// another lane or key, or exceeds a limit.
     async fn fail(&self, lease: Lease, nack: Nack) -> Result<(), QueueError>;
 
-    /// Hands out no job of the leased job's group for `pause.for_ms`, or longer if the group is already paused
-    /// for longer. Does nothing if the job has no group. The pause is not durable.
+    /// Hands out no job of the leased job's group for `pause.for_ms`, or longer if the group is already
+    /// paused for longer. Does nothing if the job has no group. The pause is not durable.
     ///
     /// # Errors
     /// [`QueueError::Stale`] if the lease is no longer held.

@@ -25,6 +25,7 @@ pub mod compare;
 pub mod config_command;
 pub mod directory;
 pub mod distance_command;
+mod event_sink;
 pub mod exit;
 pub mod export;
 pub mod gc;

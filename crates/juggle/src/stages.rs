@@ -1,5 +1,7 @@
 //! Creates the stages from the settings and runs their workers.
 
+mod upstream;
+
 use std::{
     pin::pin,
     sync::{
@@ -10,15 +12,14 @@ use std::{
 };
 
 use corpus::{duplicate_list, duplicates, lock::ExpectedLock, reprocess::Reprocess};
-use event_log::writer::EventLog;
 use fetch::{error::FetchError, stage::Fetch};
 use flow::{
     blobs::{BlobKind, BlobStore},
     clock::millis,
     counters::Counters,
-    events::{EventSink, NoEvents},
+    events::EventSink,
     lane::Lane,
-    queue::{GroupLimit, LaneStats, NamedLimits, QueueAdmin, Registration},
+    queue::{GroupLimit, NamedLimits, QueueAdmin, Registration},
     retry::RetryPolicy,
     shell::quoted_path,
     shutdown::{Phase, Shutdown, Trigger},
@@ -39,27 +40,21 @@ use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use crate::{
     blocking::blocking,
-    directory,
+    directory, event_sink,
     exit::{CliError, Exit},
     output::counted,
     process_stage::ProcessStage,
     retract::retract_block_pages,
 };
-use settings::{
-    enums::{EventLogging, OnFailure},
-    resolved::Settings,
-};
+use settings::{enums::OnFailure, resolved::Settings};
 
 // A worker that dies gives its jobs back after a minute; living workers renew their leases.
 const LEASE_MS: u64 = 60_000;
 /// The number of documents in the store stage at a time. Few are worked on; the others wait to be durable and
 /// share syncs.
 const STORE_CONCURRENCY: usize = 128;
-/// The time that a stage alone waits for a worker of an earlier lane with jobs.
-const UPSTREAM_PATIENCE: Duration = Duration::from_secs(3);
 /// The maximum time that the feeder may take to finish its step when all work has ended.
 const FEEDER_FAREWELL_MAX: Duration = Duration::from_secs(5);
-const UPSTREAM_BEAT: Duration = Duration::from_millis(100);
 
 /// The stages of a run, and what they share.
 pub struct Stages {
@@ -77,21 +72,6 @@ pub struct Stages {
     pub(crate) refreshing: RefreshCounters,
     shutdown: Shutdown,
     trigger: Trigger,
-}
-
-/// Opens the log of events. A run does without it if it cannot be written.
-fn events(settings: &Settings) -> Arc<dyn EventSink> {
-    if settings.event_logging == EventLogging::Off {
-        return Arc::new(NoEvents);
-    }
-    let path = event_log::path_in(&settings.output_dir);
-    match EventLog::open(&path) {
-        Ok(log) => Arc::new(log),
-        Err(error) => {
-            tracing::warn!("no events are logged: {}: {error}", path.display());
-            Arc::new(NoEvents)
-        }
-    }
 }
 
 impl Stages {
@@ -119,7 +99,7 @@ impl Stages {
             counters,
             process,
             expected: None,
-            events: events(settings),
+            events: event_sink::open(settings),
             conflicts: Arc::default(),
             refreshing: RefreshCounters::default(),
             shutdown,
@@ -352,7 +332,7 @@ impl Stages {
                 };
                 let ended = worker.run().await;
                 let has_drained = until == Until::Drained && matches!(ended, Ok(Ended::Finished));
-                if !(has_drained && upstream_comes(&*queue, S::LANE).await) {
+                if !(has_drained && upstream::comes(&*queue, S::LANE).await) {
                     return (S::LANE, ended.map_err(CliError::from));
                 }
             }
@@ -401,24 +381,4 @@ fn unusable(error: FetchError) -> CliError {
         FetchError::Client(_) | FetchError::Tls(_) => Exit::Usage,
     };
     CliError::caused(exit, &error)
-}
-
-/// Returns whether a worker of an earlier lane with jobs appears within [`UPSTREAM_PATIENCE`]: stages that
-/// are started together do not start at the same moment.
-async fn upstream_comes(queue: &dyn QueueAdmin, lane: Lane) -> bool {
-    let deadline = tokio::time::Instant::now() + UPSTREAM_PATIENCE;
-    while tokio::time::Instant::now() < deadline {
-        // The next worker reports a queue that cannot be reached.
-        let Ok(stats) = queue.stats().await else { return true };
-        let upstream = || lane.upstream().iter().map(|above| stats.lane(*above));
-        let unfed = if lane == Lane::Fetch { 0 } else { stats.unfed };
-        if stats.lane(lane).pending() > 0 || upstream().any(|above| above.workers > 0) {
-            return true;
-        }
-        if unfed + upstream().map(LaneStats::pending).sum::<u64>() == 0 {
-            return false;
-        }
-        tokio::time::sleep(UPSTREAM_BEAT).await;
-    }
-    false
 }

@@ -63,8 +63,8 @@ impl FailureCounter {
     }
 }
 
-/// Returns what happened in a few words: the status of a response, such as `404 Not Found`; otherwise the name
-/// of the reason.
+/// Returns what happened in a few words: the status of a response, such as `404 Not Found`; otherwise the
+/// name of the reason.
 #[must_use]
 pub fn kind(failure: &Failure) -> String {
     // The message of a response is `URL: STATUS REASON`, and `: more` may follow.

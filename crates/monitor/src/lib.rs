@@ -1,7 +1,7 @@
 //! What a run is doing, as one value: the [`Snapshot`](snapshot::Snapshot).
 //!
-//! `juggle status`, the progress on a terminal and the summary show parts of it, so they never disagree. It is
-//! taken from the queue alone, so it works beside stages in other processes and when nothing runs.
+//! `juggle status`, the progress on a terminal and the summary show parts of it, so they never disagree. It
+//! is taken from the queue alone, so it works beside stages in other processes and when nothing runs.
 //!
 //! In reading order:
 //!

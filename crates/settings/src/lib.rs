@@ -5,8 +5,8 @@
 //! with the name, flag, help and default of a setting. [`args::Args`] has the typed values,
 //! [`resolved::Settings`] the checked ones, converted once at the edge.
 //!
-//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`remembered`], [`hosts`], [`error`]; [`duration`] and
-//! [`enums`] parse single values.
+//! In reading order: [`table`], [`args`], [`origin`], [`resolved`], [`remembered`], [`hosts`], [`error`];
+//! [`duration`] and [`enums`] parse single values.
 
 pub mod args;
 pub mod duration;

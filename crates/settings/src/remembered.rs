@@ -214,8 +214,8 @@ fn toml_value(setting: &Setting, values: &[OsString]) -> Option<Value> {
     })
 }
 
-/// Returns the value with an absolute path, so that it means the same in every working directory. `None` if it
-/// contains a password.
+/// Returns the value with an absolute path, so that it means the same in every working directory. `None` if
+/// it contains a password.
 fn absolute_value(setting: &Setting, value: &OsStr) -> Option<OsString> {
     if setting.holds_secret(&value.to_string_lossy()) {
         return None;

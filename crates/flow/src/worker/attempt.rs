@@ -129,8 +129,8 @@ async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Failur
 }
 
 /// Runs the stage, and returns what became of the job, what to tell the queue, the pause of the job's group,
-/// and the request. A payload that cannot be read is an ending as well, and so is a panic of the stage or of the
-/// follow-up jobs.
+/// and the request. A payload that cannot be read is an ending as well, and so is a panic of the stage or of
+/// the follow-up jobs.
 async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> Ran {
     let acknowledge = |report: Report<S::Input, S::Output>| {
         let Report { ending, group_pause_ms, request } = report;
