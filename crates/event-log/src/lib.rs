@@ -3,7 +3,7 @@
 //! An attempt of the fetch stage makes one request, so the log has one line for each request. Several
 //! processes may write to the same log.
 //!
-//! * [`line`]: a line, and what is left out of it;
+//! * [`mod@line`]: a line, and what is left out of it;
 //! * [`writer`]: writes lines without making the stages wait;
 //! * [`reader`]: reads the lines of a run, and follows them.
 
