@@ -39,6 +39,10 @@ process: build ## Run the process stage. [OUT=dir] [ARGS='…']
 status: build ## Show the progress of a run. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) status --output-dir $(OUT) $(ARGS)
 
+.PHONY: report
+report: build ## Write a report of a run as one HTML file. [OUT=dir] [ARGS='…']
+	@$(JUGGLE) report --output-dir $(OUT) $(ARGS)
+
 .PHONY: compare
 compare: build ## Compare serial, concurrent and parallel work on this machine. [OUT=dir] [ARGS='…']
 	@$(JUGGLE) compare --output-dir $(OUT) $(ARGS)

@@ -232,3 +232,39 @@ async fn the_log_is_followed_until_it_is_stopped() {
     signal(&child, Signal::INT);
     finish(child).await.expect(0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_has_the_totals_of_status_and_loads_nothing() {
+    let harness = Harness::sample();
+    let list = harness.path("list.tsv");
+    let missing = harness.server.url("/absent.txt?key=hunter2");
+    let rows = fs::read_to_string(crate::harness::data().join("sample/sources.tsv")).unwrap();
+    fs::write(&list, format!("{}{missing}\n", rows.trim_end().to_owned() + "\n")).unwrap();
+    harness.juggle(&["pipeline", list.to_str().unwrap()], "out", NOTHING).await.expect(8);
+    let written = harness.juggle(&["report", "--json"], "out", NOTHING).await.expect(0).json();
+    let page = harness.read("out/report.html");
+    assert_eq!(written["bytes"].as_u64().unwrap(), page.len() as u64);
+    let status = status(&harness).await;
+    for lane in ["fetch", "store", "process"] {
+        let row = &status["lanes"][lane];
+        let cells: String = ["ready", "delayed", "leased", "done", "dead", "retried"]
+            .map(|name| format!("<td class=\"n\">{}</td>", row[name]))
+            .concat();
+        assert!(page.contains(&format!("<td>{lane}</td>{cells}")), "{lane}: {row}");
+    }
+    let documents = written["documents"].as_u64().unwrap();
+    assert_eq!(documents, status["lanes"]["process"]["done"].as_u64().unwrap());
+    assert!(page.contains("1 document failed.") && page.contains("404 Not Found"), "{page}");
+    assert!(page.contains("orchard-again") && page.contains("Hindi"), "{page}");
+    assert!(!page.contains("hunter2") && !page.contains("<script") && !page.contains("src="));
+    // Each picture can be read by those who do not see it.
+    let pictures = page.matches("<svg").count();
+    assert!(pictures >= 6, "{pictures}");
+    for part in ["role=\"img\"", "<title>", "<desc>"] {
+        assert!(page.matches(part).count() >= pictures, "{part}");
+    }
+    let elsewhere = harness.path("elsewhere.html");
+    harness.juggle(&["report", "--output"], "out", &[&elsewhere]).await.expect(0);
+    assert!(elsewhere.exists());
+    harness.juggle(&["report"], "nothing", NOTHING).await.expect_error(3, &["no run"]);
+}

@@ -22,6 +22,13 @@ pub fn path_in(run: &Path) -> PathBuf {
     run.join("logs").join("events.jsonl")
 }
 
+/// Returns whether lines of the log at a path may have been removed by rotation.
+#[must_use]
+pub fn is_rotated_away(path: &Path) -> bool {
+    // Without a second older file, nothing has been removed yet.
+    older(path, KEPT).exists()
+}
+
 /// Returns the path of an older file; 1 is the newest of them.
 fn older(path: &Path, number: usize) -> PathBuf {
     path.with_file_name(format!("events.{number}.jsonl"))

@@ -53,6 +53,8 @@ pub enum Command {
     Queue(QueueCommand),
     /// Show the progress of a run
     Status(StatusArgs),
+    /// Write a run and its corpus as one HTML file
+    Report(ReportArgs),
     /// Show the log of requests and attempts
     Log(LogArgs),
     /// Decode stored texts again with another encoding; nothing is downloaded
@@ -190,6 +192,18 @@ pub struct StatusArgs {
     /// Repeat every second until stopped
     #[arg(long)]
     pub watch: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle report`
+#[derive(Debug, Args)]
+#[command(after_long_help = include_str!("cli/help/report.txt"))]
+pub struct ReportArgs {
+    /// File to write [default: report.html in the run directory]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

@@ -42,6 +42,7 @@ pub mod progress;
 pub mod queue_command;
 pub mod rebuild;
 pub mod redecode;
+pub mod report;
 mod retract;
 pub mod run;
 pub mod sample;

@@ -16,7 +16,8 @@ use crate::{
     exit::{CliError, Exit},
     export, gc, log_command, manual,
     output::Out,
-    pipeline, plan, progress, queue_command, rebuild, redecode, stage_command, status, telemetry, verify,
+    pipeline, plan, progress, queue_command, rebuild, redecode, report, stage_command, status, telemetry,
+    verify,
 };
 use settings::{args::Args, error::SettingsError, remembered::Remembered, resolved::Settings};
 
@@ -131,6 +132,7 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Status(args) => &args.settings,
         Command::Verify(args) => &args.settings,
         Command::Gc(args) => &args.settings,
+        Command::Report(args) => &args.settings,
         Command::Log(args) => &args.settings,
         Command::Completions(args) => &args.settings,
         Command::Man(args) => &args.settings,
@@ -166,6 +168,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Process(args) => stage_command::run(Lane::Process, args, &settings, &out).await,
         Command::Queue(command) => queue_command::run(command, &settings, &out).await,
         Command::Status(args) => status::run(args, &settings, &out).await,
+        Command::Report(args) => report::run(args, &settings, &out).await,
         Command::Log(args) => log_command::run(args, &settings, &out).await,
         Command::Completions(args) => manual::completions(args, &out),
         Command::Man(args) => manual::pages(args, &settings, &out),

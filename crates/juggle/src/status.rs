@@ -68,7 +68,7 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
 }
 
 /// Takes a snapshot by a short visit to the queue.
-async fn snapshot(settings: &Settings) -> Result<Snapshot, QueueError> {
+pub(crate) async fn snapshot(settings: &Settings) -> Result<Snapshot, QueueError> {
     let connection = QueueConnection::visit(&settings.output_dir).await?;
     let snapshot = Snapshot::take(&*connection.queue(), &waits(settings)).await;
     connection.close().await;

@@ -31,11 +31,26 @@ pub fn merge(
     blobs: &dyn BlobStore,
     documents: impl IntoIterator<Item = DocumentId>,
 ) -> Result<Vocabulary, ProcessError> {
+    let counts = add_up(blobs, documents, |_| {})?;
+    Ok(Vocabulary { tokens: counts.total(), distinct: counts.distinct() })
+}
+
+/// Returns the sum of the counts of `documents`. Calls `after_each` with the sum so far after each document.
+/// Memory, blocking and errors are those of [`merge`].
+///
+/// # Errors
+/// Returns the errors of [`merge`].
+pub fn add_up(
+    blobs: &dyn BlobStore,
+    documents: impl IntoIterator<Item = DocumentId>,
+    mut after_each: impl FnMut(&TokenCounts),
+) -> Result<TokenCounts, ProcessError> {
     let mut counts = TokenCounts::default();
     for document in documents {
         add_document(blobs, &BlobName::new(BlobKind::Counts, document), &mut counts)?;
+        after_each(&counts);
     }
-    Ok(Vocabulary { tokens: counts.total(), distinct: counts.distinct() })
+    Ok(counts)
 }
 
 /// Adds the counts of one document.
