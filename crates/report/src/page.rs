@@ -120,7 +120,7 @@ fn stages(data: &ReportData) -> Markup {
     };
     let seconds = bin_ms / 1_000;
     html! {
-        p { "Ends of attempts in each " (counted(seconds, "second")) ": done, and not done (failed, moved or requeued)." }
+        p { "Ends of attempts in each " @if seconds == 1 { "second" } @else { (seconds) " seconds" } ": done, and not done (failed, moved or requeued)." }
         div class="pair" {
             @for lane in Lane::ALL {
                 @let rows: Vec<_> = bins.iter().enumerate().map(|(at, bin)| (label(at), bin[lane.index()].to_vec())).collect();
@@ -255,9 +255,14 @@ fn words(facts: &CorpusFacts) -> Markup {
             }
         }
         h3 { "Most frequent" }
-        (full_table(&["#Rank", "Token", "#Occurrences", "#Share"], facts.words.iter().enumerate().map(|(at, (word, n))| {
+        @let ranked: Vec<_> = facts.words.iter().enumerate().map(|(at, (word, n))| {
             vec![(at + 1).to_string(), word.clone(), grouped(*n), percent(*n, facts.tokens)]
-        }).collect()))
+        }).collect();
+        div class="pair" {
+            @for half in ranked.chunks(ROWS_MAX) {
+                (full_table(&["#Rank", "Token", "#Occurrences", "#Share"], half.to_vec()))
+            }
+        }
     }
 }
 

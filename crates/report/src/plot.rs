@@ -4,12 +4,15 @@ use std::fmt::Write;
 
 use maud::{Markup, PreEscaped, html};
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 300.0;
+const WIDTH: f64 = 420.0;
+const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 44.0;
+
+/// The number of labels below the bars that have room.
+const LABELS_MAX: usize = 5;
 
 /// The texts of a picture.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,7 @@ pub(crate) fn stacked_bars(labels: Labels<'_>, rows: &[(String, Vec<u64>)]) -> M
     for tick in (0..=top / step).map(|n| n * step) {
         axis_y(&mut svg, y_of(tick), &grouped(tick));
     }
-    let every = rows.len().div_ceil(10).max(1);
+    let every = rows.len().div_ceil(LABELS_MAX).max(1);
     for (at, (label, values)) in rows.iter().enumerate() {
         let (x, mut below) = (LEFT + slot * real(at as u64), 0);
         for (series, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
@@ -174,7 +177,7 @@ mod tests {
         assert!(svg.contains("<title>T</title><desc>D</desc>") && svg.contains("&lt;a&gt;"), "{svg}");
         assert_eq!((svg.matches("<rect").count(), svg.matches("class=\"axis\"").count()), (2, 5));
         let curve = log_log_curve(LABELS, &[(1, 1_000), (10, 90), (1_000, 1)]).into_string();
-        assert!(curve.contains("64.0,14.0") && curve.contains("624.0,256.0"), "{curve}");
+        assert!(curve.contains("64.0,14.0") && curve.contains("404.0,196.0"), "{curve}");
         assert!(!stacked_bars(LABELS, &[]).into_string().contains("NaN"));
         assert!(!log_log_curve(LABELS, &[]).into_string().contains("NaN"));
     }
