@@ -264,7 +264,36 @@ async fn the_report_has_the_totals_of_status_and_loads_nothing() {
         assert!(page.matches(part).count() >= pictures, "{part}");
     }
     let elsewhere = harness.path("elsewhere.html");
-    harness.juggle(&["report", "--output"], "out", &[&elsewhere]).await.expect(0);
+    harness.juggle(&["report"], "out", &["--output", elsewhere.to_str().unwrap()]).await.expect(0);
     assert!(elsewhere.exists());
     harness.juggle(&["report"], "nothing", NOTHING).await.expect_error(3, &["no run"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_full_screen_view_shows_the_run_and_pauses_a_lane() {
+    let harness = Harness::of_texts(7, 5);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["add", list.to_str().unwrap()], "out", NOTHING).await.expect(0);
+    let terminal = Terminal::open();
+    let mut command = program("juggle");
+    command.args(["status", "--watch", "-o", harness.path("out").to_str().unwrap()]).env("TERM", "xterm");
+    command.stdin(Stdio::from(terminal.program.try_clone().unwrap()));
+    command.stdout(Stdio::from(terminal.program.try_clone().unwrap())).stderr(Stdio::from(terminal.program));
+    let child = command.spawn().unwrap();
+    drop(command);
+    let mut screen = Screen::of(terminal.keyboard);
+    screen.until_shown("q quit");
+    let lines = screen.lines();
+    assert!(
+        lines[0].contains("7 jobs left (7 still in the lists), nothing failed, no stage runs"),
+        "{lines:#?}"
+    );
+    assert!(lines.iter().any(|line| line.starts_with("fetch ")), "{lines:#?}");
+    screen.press("p");
+    screen.until_shown("The fetch lane is paused.");
+    assert!(screen.lines().iter().any(|line| line.contains("The fetch lane is paused.")));
+    screen.press("q");
+    finish(child).await.expect(0);
+    let status = status(&harness).await;
+    assert_eq!(status["lanes"]["fetch"]["paused"], true, "{status}");
 }

@@ -1,6 +1,11 @@
 //! Provides a pseudoterminal for programs under test.
 
-use std::{fs::File, io::Read, num::NonZero, os::fd::OwnedFd};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    num::NonZero,
+    os::fd::OwnedFd,
+};
 
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -63,6 +68,22 @@ impl Screen {
             self.written.extend_from_slice(&buffer[..count]);
             self.seen.process(&buffer[..count]);
         }
+    }
+
+    /// Reads until a visible line contains `text`, or until no program has the terminal open. A program that
+    /// writes only what changed may never write the whole text. Blocks.
+    pub(crate) fn until_shown(&mut self, text: &str) {
+        let mut buffer = [0; 4096];
+        while !self.lines().iter().any(|line| line.contains(text)) {
+            let Ok(count @ 1..) = self.keyboard.read(&mut buffer) else { return };
+            self.written.extend_from_slice(&buffer[..count]);
+            self.seen.process(&buffer[..count]);
+        }
+    }
+
+    /// Presses keys.
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Returns the lines that are visible now.

@@ -189,7 +189,7 @@ pub(crate) fn stage_command(lane: Lane) -> clap::Command {
 #[derive(Debug, Args)]
 #[command(after_long_help = include_str!("cli/help/status.txt"))]
 pub struct StatusArgs {
-    /// Repeat every second until stopped
+    /// Show a full-screen view that can change the queue; without a terminal, repeat every second
     #[arg(long)]
     pub watch: bool,
     /// Settings.

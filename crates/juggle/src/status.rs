@@ -1,5 +1,8 @@
 //! `juggle status`: shows the progress of a run, while stages run and when nothing runs.
 
+mod screen;
+mod view;
+
 use std::{path::Path, time::Duration};
 
 use corpus::duplicate_list::{self, Duplicate};
@@ -49,6 +52,10 @@ struct Status<'a> {
 /// # Errors
 /// Returns an error if there is no run, or its queue cannot be reached.
 pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
+    if args.watch && !out.is_json() && screen::is_possible() {
+        directory::must_exist(&settings.output_dir)?;
+        return screen::show(settings).await;
+    }
     loop {
         // In the loop: the directory may be removed while it is watched.
         directory::must_exist(&settings.output_dir)?;

@@ -1,6 +1,6 @@
 //! The page of a report.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use event_log::line::public;
 use flow::{clock::Millis, lane::Lane};
@@ -197,7 +197,7 @@ fn hosts(data: &ReportData) -> Markup {
 fn documents(facts: &CorpusFacts) -> Markup {
     let mut languages: Vec<(String, u64)> =
         facts.languages.iter().map(|(name, count)| (name.clone(), *count)).collect();
-    languages.sort_by(|a, b| b.1.cmp(&a.1));
+    languages.sort_by_key(|row| Reverse(row.1));
     let dated: u64 = facts.decades.values().sum();
     let decades = filled(&facts.decades, 10, |decade| format!("{decade}s"));
     let sizes =
@@ -283,7 +283,7 @@ fn removed(facts: &CorpusFacts) -> Markup {
 fn encodings(facts: &CorpusFacts) -> Markup {
     let mut rows: Vec<_> =
         facts.encodings.iter().map(|((used, confidence), count)| (used, *confidence, *count)).collect();
-    rows.sort_by(|a, b| b.2.cmp(&a.2));
+    rows.sort_by_key(|row| Reverse(row.2));
     html! {
         @if rows.is_empty() { p { "There are no documents." } }
         @else {
