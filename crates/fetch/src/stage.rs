@@ -9,7 +9,11 @@
 //! and nothing is contacted. That counts neither as a failure nor as a retry. What a host asks for itself
 //! (`Crawl-delay`, a busy status, a soft ban) becomes a pause of its group.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore, Digest},
@@ -66,6 +70,8 @@ pub struct Fetch {
     backoff: HostBackoff,
     soft_bans: Arc<SoftBanDetector>,
     refetched: Arc<RefetchCounters>,
+    /// The banned hosts that have been warned of. Several responses may ban a host at once.
+    warned: Mutex<HashSet<String>>,
 }
 
 impl Fetch {
@@ -88,6 +94,7 @@ impl Fetch {
             soft_bans: Arc::new(SoftBanDetector::new(files)),
             backoff: HostBackoff::default(),
             refetched: Arc::default(),
+            warned: Mutex::default(),
             spools: SpoolStore::new(blobs, FreeSpaceMin(config.free_bytes_min)),
             rate_limit: RateLimit::new(config.bytes_per_second_max),
             config,
@@ -138,7 +145,7 @@ impl Fetch {
                 let message = format!("{url}: the same body was sent for another text");
                 let failure = Failure::new(Reason::SoftBan, message);
                 match sign {
-                    SoftBanSign::Banned => pause_banned_host(failure, job, &host),
+                    SoftBanSign::Banned => self.pause_banned_host(failure, job, &host),
                     // One equal body may be an accident: the text is requested once more.
                     SoftBanSign::Suspected => reroute(failure, REPEATED_BODY_DELAY_MS, job),
                 }
@@ -218,7 +225,7 @@ impl Fetch {
         if failure.retry == Retry::BlockPage
             && self.record_block_page(host, &job).await == SoftBanSign::Banned
         {
-            return pause_banned_host(failure.failure, job, host);
+            return self.pause_banned_host(failure.failure, job, host);
         }
         failure.into_report(job, attempt, &self.config)
     }
@@ -276,6 +283,23 @@ impl Fetch {
         recording.await.unwrap_or(SoftBanSign::Suspected)
     }
 
+    /// Pauses a host that blocks robots. The job waits, and no failure is counted.
+    fn pause_banned_host(&self, failure: Failure, job: FetchJob, host: &str) -> FetchReport {
+        let minutes = REST.as_secs() / 60;
+        let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned());
+        if is_new {
+            tracing::warn!(
+                "'{host}' sends pages or the same body instead of texts. It is paused for {minutes} minutes, and its texts wait. \
+         Use --mirror to fetch them from another host."
+            );
+        }
+        let message = format!(
+            "'{host}' seems to block robots and is paused for {minutes} minutes: {}",
+            failure.message
+        );
+        reroute(Failure::new(Reason::SoftBan, message), 0, job).pausing_group(millis(REST))
+    }
+
     /// Returns the pause of a host from now, in milliseconds: the rest of its wait and of its `Crawl-delay`
     /// since its response `ended` (since now if there was none), or the backoff of a busy host if that is
     /// longer.
@@ -289,18 +313,6 @@ impl Fetch {
 
 fn move_job(why: Failure, job: FetchJob) -> FetchReport {
     Ending::Requeue(Requeue::Moved { why, job: Box::new(job) }).into()
-}
-
-/// Pauses a host that blocks robots. The job waits, and no failure is counted.
-fn pause_banned_host(failure: Failure, job: FetchJob, host: &str) -> FetchReport {
-    let minutes = REST.as_secs() / 60;
-    tracing::warn!(
-        "'{host}' sends pages or the same body instead of texts. It is paused for {minutes} minutes, and its texts wait. \
-         Use --mirror to fetch them from another host."
-    );
-    let message =
-        format!("'{host}' seems to block robots and is paused for {minutes} minutes: {}", failure.message);
-    reroute(Failure::new(Reason::SoftBan, message), 0, job).pausing_group(millis(REST))
 }
 
 impl Stage for Fetch {

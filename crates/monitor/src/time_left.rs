@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flow::{
     lane::Lane,
-    queue::{QueueDetails, QueueStats, RATES_WINDOW_MS},
+    queue::{QueueDetails, QueueStats, RATES_WINDOW_MS, RESTING_AFTER_MS},
 };
 
 use crate::host::HostView;
@@ -19,13 +19,16 @@ pub fn to_come(stats: &QueueStats, lane: Lane) -> u64 {
 /// Estimates the time until all work is done: the longest of
 ///
 /// * the work of each lane at its rate of the last minute, or since the owner of the queue started;
-/// * the texts of each host at its shortest distance between two requests, after the end of its pause.
+/// * the texts of each host at its shortest distance between two requests, after the end of its pause. Hosts
+///   that rest do not count, because a run ends without their texts.
 ///
 /// Returns `None` while a lane with work has a rate of nought and no host explains it.
 #[must_use]
 pub fn time_left(stats: &QueueStats, details: &QueueDetails, hosts: &[HostView]) -> Option<Duration> {
     let window = Duration::from_millis(details.owner_ms.clamp(1_000, RATES_WINDOW_MS));
-    let polite = hosts.iter().map(|host| {
+    // A run does not wait for a host that rests.
+    let awaited = hosts.iter().filter(|host| host.for_ms.is_none_or(|for_ms| for_ms <= RESTING_AFTER_MS));
+    let polite = awaited.map(|host| {
         let wait = Duration::from_millis(host.wait_ms);
         let requests =
             wait.saturating_mul(u32::try_from(host.pending().saturating_sub(1)).unwrap_or(u32::MAX));
@@ -100,6 +103,8 @@ mod tests {
     fn a_polite_wait_and_a_pause_count() {
         assert_eq!(left(11, 0, [60, 60, 60], &[host(11, 2_000, None), host(1, 9_000, None)]), Some(20));
         assert_eq!(left(11, 0, [60, 60, 60], &[host(11, 2_000, Some(40_000))]), Some(60));
+        // The run ends without the texts of this host.
+        assert_eq!(left(11, 0, [60, 60, 60], &[host(11, 2_000, Some(3_600_000))]), Some(11));
         // Nothing has ended yet, but the pause says for how long nothing will.
         assert_eq!(left(7, 0, [0, 0, 0], &[host(7, 0, Some(40_000))]), Some(40));
     }

@@ -7,8 +7,8 @@
 //! * [`page`]: the page; `plot` draws its pictures. Each has a title, axes, a text alternative, and its table
 //!   below it.
 //!
-//! The size of the report does not depend on the number of documents: long tails are summed up in one row that
-//! says so.
+//! The size of the report does not depend on the number of documents: long tails are summed up in one row
+//! that says so.
 
 pub mod data;
 pub mod page;

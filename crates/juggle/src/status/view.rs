@@ -17,6 +17,10 @@ use crate::output::{clock_time, counted, short_span};
 /// The smallest screen that the view fits on.
 const COLUMNS_MIN: u16 = 40;
 const LINES_MIN: u16 = 12;
+/// Below this width the reason of a pause is one word.
+const NARROW_COLUMNS: u16 = 76;
+/// The room for the names of statuses.
+const KIND_COLUMNS: u16 = 25;
 const HELP: &str = "q      quit
 arrows choose a lane or a failure (Tab changes between them)
 p      pause or resume the chosen lane
@@ -244,19 +248,24 @@ impl View {
             }
             _ => "Hosts".to_owned(),
         };
+        let is_narrow = area.width < NARROW_COLUMNS;
         let rows = hosts.into_iter().map(|host| {
             let until = host.for_ms.map(|for_ms| clock_time(now.saturating_add(for_ms))).unwrap_or_default();
             let texts = HumanCount(host.pending()).to_string();
             let style = if host.state.is_held() { Style::new().yellow() } else { Style::new() };
-            let why = host.reason().unwrap_or_default();
+            let mut why = host.reason().unwrap_or_default();
+            // The status without its name.
+            if is_narrow && let Some((code, _)) = why.split_once(' ') {
+                why = code.to_owned();
+            }
             Row::new([host.host.clone(), host.state.name().to_owned(), until, texts, why]).style(style)
         });
         let widths = [
-            Constraint::Fill(2),
+            Constraint::Fill(1),
             Constraint::Length(8),
             Constraint::Length(12),
             Constraint::Length(7),
-            Constraint::Fill(2),
+            Constraint::Length(if is_narrow { 11 } else { KIND_COLUMNS }),
         ];
         let table = Table::new(rows, widths)
             .header(Row::new(["host", "state", "until", "texts", "reason"]).style(Modifier::DIM))
@@ -277,7 +286,12 @@ impl View {
             let cells = [count, group.lane.name().to_owned(), group.kind.clone(), group.examples.join(", ")];
             Row::new(cells).style(self.style(Panel::Failures, at == self.failure))
         });
-        let widths = [Constraint::Length(8), Constraint::Length(8), Constraint::Fill(1), Constraint::Fill(2)];
+        let widths = [
+            Constraint::Length(8),
+            Constraint::Length(8),
+            Constraint::Length(KIND_COLUMNS),
+            Constraint::Fill(1),
+        ];
         frame.render_widget(Table::new(rows, widths).block(block), area);
     }
 
