@@ -3,18 +3,17 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use event_log::line::public;
-use flow::{clock::Millis, lane::Lane};
-use jiff::Timestamp;
+use flow::lane::Lane;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{
     data::{CorpusFacts, EventFacts, ReportData},
+    figures::{bytes, counted, filled, mean_ms, percent, spaced, time},
     plot::{self, Labels, grouped},
+    tables::{ROWS_MAX, bars, counts_table, full_table, table},
 };
 
 const STYLE: &str = include_str!("style.css");
-/// The maximum number of rows of a table. The others are summed up in one more row.
-const ROWS_MAX: usize = 25;
 /// The maximum number of duplicates that are named.
 const DUPLICATES_MAX: usize = 50;
 
@@ -340,135 +339,6 @@ fn method(data: &ReportData) -> Markup {
         }
         p class="soft" { "juggle " (data.version) }
     }
-}
-
-/// A picture of counts, with its table.
-fn bars(title: &str, x: &str, rows: &[(String, u64)]) -> Markup {
-    let total: u64 = rows.iter().map(|row| row.1).sum();
-    let largest = rows.iter().max_by_key(|row| row.1);
-    let description = largest.map_or_else(String::new, |(label, count)| {
-        format!("{} in all; most are in '{label}': {}.", counted(total, "document"), grouped(*count))
-    });
-    let values: Vec<_> = rows.iter().map(|(label, count)| (label.clone(), vec![*count])).collect();
-    html! {
-        figure style="margin:0" {
-            (plot::stacked_bars(Labels { title, description: &description, x, y: "documents" }, &values))
-            details {
-                summary { "Table" }
-                (full_table(&[x, "#Documents"], rows.iter().map(|(label, count)| vec![label.clone(), grouped(*count)]).collect()))
-            }
-        }
-    }
-}
-
-/// A table of counts, the largest first, with one row for what is too much.
-fn counts_table(name: &str, mut rows: Vec<(String, u64)>) -> Markup {
-    let total: u64 = rows.iter().map(|row| row.1).sum();
-    let rest = rows.split_off(rows.len().min(ROWS_MAX));
-    if !rest.is_empty() {
-        rows.push((format!("{} others", grouped(rest.len() as u64)), rest.iter().map(|row| row.1).sum()));
-    }
-    full_table(
-        &[name, "#Documents", "#Share"],
-        rows.into_iter().map(|(label, count)| vec![label, grouped(count), percent(count, total)]).collect(),
-    )
-}
-
-/// A table with at most [`ROWS_MAX`] rows. Says how many are left out.
-fn table(caption: Option<&str>, header: &[&str], mut rows: Vec<Vec<String>>) -> Markup {
-    // A row that sums up the others stands after the last.
-    let left_out = rows.split_off(rows.len().min(ROWS_MAX + 1)).len();
-    html! {
-        div class="wide" { (bare_table(caption, header, &rows)) }
-        @if left_out > 0 { p { (counted(left_out as u64, "more row")) "." } }
-    }
-}
-
-/// A table with all rows.
-fn full_table(header: &[&str], rows: Vec<Vec<String>>) -> Markup {
-    html! { div class="wide" { (bare_table(None, header, &rows)) } }
-}
-
-/// A column whose name begins with `#` has numbers.
-fn bare_table(caption: Option<&str>, header: &[&str], rows: &[Vec<String>]) -> Markup {
-    let class = |at: usize| header[at].starts_with('#').then_some("n");
-    html! {
-        table {
-            @if let Some(caption) = caption { caption { (caption) } }
-            thead { tr { @for (at, name) in header.iter().enumerate() { th scope="col" class=[class(at)] { (name.trim_start_matches('#')) } } } }
-            tbody {
-                @for row in rows {
-                    tr { @for (at, cell) in row.iter().enumerate() { td class=[class(at)] { (cell) } } }
-                }
-            }
-        }
-    }
-}
-
-/// Returns the counts by step, with the steps between them that have none.
-fn filled(counts: &BTreeMap<u32, u64>, step: u32, label: impl Fn(u32) -> String) -> Vec<(String, u64)> {
-    let (Some((first, _)), Some((last, _))) = (counts.first_key_value(), counts.last_key_value()) else {
-        return Vec::new();
-    };
-    let steps = (0..=(last - first) / step).map(|n| first + n * step);
-    steps.map(|at| (label(at), counts.get(&at).copied().unwrap_or(0))).collect()
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 || noun == "more" { "" } else { "s" })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn bytes(count: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB"];
-    let (mut value, mut unit) = (count as f64, "B");
-    for larger in units {
-        if value < 1_024.0 {
-            break;
-        }
-        (value, unit) = (value / 1_024.0, larger);
-    }
-    if unit == "B" || value.fract() == 0.0 {
-        format!("{value:.0} {unit}")
-    } else {
-        format!("{value:.1} {unit}")
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { "–".to_owned() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a mean for people"
-)]
-fn mean_ms(seconds: f64, count: u64) -> u64 {
-    if count == 0 { 0 } else { (seconds * 1e3 / count as f64).round() as u64 }
-}
-
-/// Returns a time in UTC to the second.
-fn time(ms: Millis) -> String {
-    let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    at.map_or_else(
-        || "an unknown time".to_owned(),
-        |at| format!("{at:.0}").replace('T', " ").replace('Z', " UTC"),
-    )
-}
-
-/// Returns a name in words: `StartMarker` becomes `start marker`.
-fn spaced(name: &str) -> String {
-    let mut words = String::new();
-    for c in name.chars() {
-        if c.is_uppercase() && !words.is_empty() {
-            words.push(' ');
-        }
-        words.extend(c.to_lowercase());
-    }
-    words
 }
 
 #[cfg(test)]
