@@ -18,7 +18,7 @@ pub struct Line {
     pub time: Timestamp,
     /// The event.
     pub event: Kind,
-    /// The lane. `None` for [`Kind::Missing`].
+    /// The lane. `None` for [`Kind::Missing`], and for jobs of several lanes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<Lane>,
     /// The id of the document.
@@ -48,7 +48,8 @@ pub struct Line {
     /// The same for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The number of lines that could not be written, with [`Kind::Missing`].
+    /// The number of lines that could not be written, with [`Kind::Missing`]; otherwise of jobs that a person
+    /// changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
 }
@@ -71,6 +72,14 @@ pub enum Kind {
     Lost,
     /// The machine cannot continue.
     Halted,
+    /// A person put failed jobs back into the queue.
+    Retried,
+    /// A person removed jobs from the queue.
+    Dropped,
+    /// A person paused a lane.
+    Paused,
+    /// A person resumed a lane.
+    Resumed,
     /// Lines are missing before this one.
     Missing,
 }
@@ -87,6 +96,10 @@ impl Kind {
             Self::Dead => "dead",
             Self::Lost => "lost",
             Self::Halted => "halted",
+            Self::Retried => "retried",
+            Self::Dropped => "dropped",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
             Self::Missing => "missing",
         }
     }
@@ -128,6 +141,12 @@ impl Line {
         }
     }
 
+    /// Returns the line of a change that a person made, with the number of jobs if it is one of jobs.
+    #[must_use]
+    pub fn by_person(event: Kind, lane: Option<Lane>, count: Option<u64>, at_ms: Millis) -> Self {
+        Self { lane, count, ..Self::bare(event, at_ms) }
+    }
+
     /// Returns a line that says how many lines are missing before it.
     #[must_use]
     pub fn missing(count: u64, at_ms: Millis) -> Self {
@@ -157,13 +176,16 @@ impl Line {
 impl fmt::Display for Line {
     /// Writes the line for people, without its time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(count) = self.count {
+        if let (Kind::Missing, Some(count)) = (self.event, self.count) {
             return write!(f, "{count} lines of the log are missing here");
         }
         if let Some(lane) = self.lane {
             write!(f, "{:7} ", lane.name())?;
         }
-        write!(f, "{:8} {}", self.event.name(), self.document.as_deref().unwrap_or_default())?;
+        write!(f, "{:8} {}", self.event.name(), self.document.as_deref().unwrap_or("by a person"))?;
+        if let Some(count) = self.count {
+            write!(f, ", jobs: {count}")?;
+        }
         if let Some(attempt) = self.attempt.filter(|attempt| *attempt > 1) {
             write!(f, " attempt {attempt}")?;
         }
@@ -269,9 +291,16 @@ mod tests {
 
     #[test]
     fn names_are_those_of_json() {
-        for kind in
-            [Kind::Done, Kind::Retry, Kind::Moved, Kind::Requeued, Kind::Dead, Kind::Lost, Kind::Missing]
-        {
+        for kind in [
+            Kind::Done,
+            Kind::Retry,
+            Kind::Moved,
+            Kind::Requeued,
+            Kind::Dead,
+            Kind::Lost,
+            Kind::Dropped,
+            Kind::Missing,
+        ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }

@@ -121,6 +121,20 @@ fn write_all(mut file: LogFile, receiver: &Receiver<(Millis, Event)>, missing: &
     }
 }
 
+/// Appends one line to the log at a path, if there is one.
+///
+/// # Errors
+/// Returns an error if the file cannot be opened or written, or is a link or a special file.
+pub fn note(path: &Path, line: &Line) -> io::Result<()> {
+    let file = match safe_file::open_with(path, OpenOptions::new().append(true)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let mut bytes = json_line::to_vec(line).expect("a line is a struct of strings and numbers");
+    bytes.push(b'\n');
+    LogFile { file, path: path.to_owned(), bytes_max: BYTES_MAX }.append(&bytes)
+}
+
 /// The file that lines are appended to.
 #[derive(Debug)]
 struct LogFile {
@@ -285,6 +299,19 @@ mod tests {
         let written = lines(&path);
         assert_eq!((written[0].event, written[0].count), (Kind::Missing, Some(3)));
         assert_eq!(written[1].document.as_deref(), Some("document-3"));
+    }
+
+    #[test]
+    fn a_note_is_written_only_if_there_is_a_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.jsonl");
+        let line = Line::by_person(Kind::Retried, None, Some(3), 0);
+        note(&path, &line).unwrap();
+        assert!(!path.exists());
+        drop(EventLog::open(&path).unwrap());
+        note(&path, &line).unwrap();
+        assert_eq!(lines(&path), std::slice::from_ref(&line));
+        assert_eq!(line.to_string(), "retried  by a person, jobs: 3");
     }
 
     #[test]

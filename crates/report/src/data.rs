@@ -238,7 +238,10 @@ impl EventFacts {
         let mut reader = LogReader::open(&path)?;
         while let Some(line) = reader.next_line()? {
             facts.is_incomplete |= line.event == Kind::Missing;
-            let (Some(lane), Ok(at_ms)) = (line.lane, Millis::try_from(line.time.as_millisecond())) else {
+            // Lines without a document are of changes that people made.
+            let (Some(lane), Some(_), Ok(at_ms)) =
+                (line.lane, &line.document, Millis::try_from(line.time.as_millisecond()))
+            else {
                 continue;
             };
             (first, last) = (first.min(at_ms), last.max(at_ms));
@@ -274,7 +277,7 @@ impl EventFacts {
         match line.event {
             Kind::Retry | Kind::Moved => of_host.repeated += 1,
             Kind::Dead => of_host.failed += 1,
-            Kind::Done | Kind::Requeued | Kind::Lost | Kind::Halted | Kind::Missing => {}
+            _ => {}
         }
     }
 }

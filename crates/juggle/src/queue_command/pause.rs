@@ -1,10 +1,12 @@
 //! `juggle queue pause|resume`: pauses and resumes a lane.
 
+use event_log::line::Kind;
 use flow::queue::Pause;
 
 use super::visit;
 use crate::{
     cli::queue::LaneArgs,
+    event_sink,
     exit::{CliError, Exit},
     output::Out,
 };
@@ -31,6 +33,11 @@ pub(super) async fn run(
         return Ok(Exit::Done);
     }
     visit(settings, async |queue| Ok(queue.set_paused(args.lane, pause).await?)).await?;
+    let event = match pause {
+        Pause::Paused => Kind::Paused,
+        Pause::Running => Kind::Resumed,
+    };
+    event_sink::note(&settings.output_dir, event, Some(args.lane), None);
     if out.is_json() {
         out.json(&serde_json::json!({ "lane": args.lane, "state": what }))?;
     } else {

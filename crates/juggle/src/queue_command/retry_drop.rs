@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use event_log::line::Kind;
 use flow::{
     job::{JobState, Selection},
     lane::Lane,
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     cli::queue::SelectArgs,
+    event_sink,
     exit::{CliError, Exit},
     output::Out,
 };
@@ -58,6 +60,13 @@ impl JobChange {
         match self {
             Self::Retry => ("would_retry", "would be tried again"),
             Self::Drop => ("would_drop", "would be dropped"),
+        }
+    }
+
+    const fn event(self) -> Kind {
+        match self {
+            Self::Retry => Kind::Retried,
+            Self::Drop => Kind::Dropped,
         }
     }
 
@@ -123,6 +132,7 @@ async fn change_jobs(
             return Ok(Exit::Interrupted);
         }
     }
+    let lane = selection.lane;
     let count = visit(settings, async |queue| {
         must_be_known(queue, &args.ids).await?;
         Ok(match change {
@@ -131,6 +141,9 @@ async fn change_jobs(
         })
     })
     .await?;
+    if count > 0 {
+        event_sink::note(&settings.output_dir, change.event(), lane, Some(count));
+    }
     // The user named jobs and expects an effect; an empty filter is an ordinary result.
     if change == JobChange::Retry && count == 0 && !args.ids.is_empty() {
         tracing::warn!("none of the named jobs has failed. There is nothing to retry.");

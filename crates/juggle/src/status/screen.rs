@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
+use event_log::line::Kind;
 use flow::{
     clock::Clock,
     job::{JobState, Selection},
-    queue::{BATCH_MAX, QueueAdmin, QueueError},
+    queue::{BATCH_MAX, Pause, QueueAdmin, QueueError},
 };
 use monitor::failures::{FailureGroup, kind};
 use queue::connection::QueueConnection;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::view::{Action, View};
 use crate::{
+    event_sink,
     exit::{CliError, Exit},
     output::counted,
 };
@@ -102,15 +104,21 @@ async fn act(settings: &Settings, action: Action) -> Result<String, QueueError> 
     let queue = connection.queue();
     let done = match action {
         Action::SetPaused(lane, pause) => {
-            let state = match pause {
-                flow::queue::Pause::Paused => "paused",
-                flow::queue::Pause::Running => "running",
+            let (state, event) = match pause {
+                Pause::Paused => ("paused", Kind::Paused),
+                Pause::Running => ("running", Kind::Resumed),
             };
-            queue.set_paused(lane, pause).await.map(|()| format!("The {lane} lane is {state}."))
+            queue.set_paused(lane, pause).await.map(|()| {
+                event_sink::note(&settings.output_dir, event, Some(lane), None);
+                format!("The {lane} lane is {state}.")
+            })
         }
         Action::Retry(group) => {
             let count = retry(&*queue, &group).await;
-            count.map(|count| format!("{} in the queue again.", counted(count, "document")))
+            count.map(|count| {
+                event_sink::note(&settings.output_dir, Kind::Retried, Some(group.lane), Some(count));
+                format!("{} in the queue again.", counted(count, "document"))
+            })
         }
         Action::Quit => Ok(String::new()),
     };
