@@ -16,7 +16,7 @@ pub struct Event {
     pub attempt: u32,
     /// The time from the claim to the acknowledgement.
     pub took_ms: Millis,
-    /// What became of the job.
+    /// The end of the job's attempt.
     pub what: EventKind,
     /// The failure, or the reason of a move.
     pub failure: Option<Failure>,
@@ -24,7 +24,7 @@ pub struct Event {
     pub request: Option<RequestFacts>,
 }
 
-/// What became of a job.
+/// The outcome of an attempt for its job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// It is done.

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    admin::{Cursor, CursorMove, Pause, Push, Pushed, QueueAdmin},
+    admin::{Cursor, CursorMove, Pause, Push, Pushed, QueueAdmin, each_page},
     stats::{
         GROUPS_NAMED_MAX, GroupPause, GroupStats, LaneDetails, LaneStats, QueueDetails, QueueStats,
         RATES_WINDOW_MS, Rates,

@@ -23,7 +23,6 @@ use crate::{
     directory,
     exit::{CliError, Exit},
     output::{Out, align_right, counted, table},
-    queue_command::select::each_page,
 };
 use settings::resolved::Settings;
 
@@ -111,7 +110,7 @@ async fn waiting_documents(queue: &dyn QueueAdmin) -> Result<Vec<DocumentId>, Cl
     let mut documents = Vec::new();
     for state in JobState::PENDING {
         let selection = Selection { lane: Some(Lane::Process), state: Some(state), ..Selection::default() };
-        each_page(queue, &selection, usize::MAX, |page| {
+        flow::queue::each_page(queue, &selection, usize::MAX, |page| {
             documents.extend(page.into_iter().filter_map(|view| view.key.parse::<DocumentId>().ok()));
         })
         .await?;

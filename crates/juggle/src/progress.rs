@@ -117,7 +117,7 @@ impl Progress {
 
 type Lanes = Vec<(Lane, Arc<Counters>)>;
 
-/// What is shown of a run.
+/// The progress of a run, as it is shown.
 struct View {
     queue: Arc<dyn QueueAdmin>,
     lanes: Lanes,
@@ -152,7 +152,7 @@ impl View {
         let Some((hosts, left)) = &self.details else { return Vec::new() };
         let age_ms = self.details_at.map_or(0, |at| millis(at.elapsed()));
         let now = self.clock.now_ms();
-        let held: Vec<&HostView> = hosts.iter().filter(|host| host.is_worth_saying()).collect();
+        let held: Vec<&HostView> = hosts.iter().filter(|host| host.is_notable()).collect();
         let named = held.iter().take(HOSTS_MAX).map(|host| {
             let for_ms = host.for_ms.unwrap_or(0).saturating_sub(age_ms);
             let until = clock_time(now.saturating_add(for_ms));

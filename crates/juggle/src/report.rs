@@ -48,7 +48,7 @@ pub async fn run(args: &ReportArgs, settings: &Settings, out: &Out) -> Result<Ex
     let path = args.output.clone().unwrap_or_else(|| run.join(FILE));
     let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {per_sec}, {eta} left");
     let style = style.expect("the template is a constant");
-    let bar = Show::of(settings, out).bar(snapshot.lanes[Lane::Process.name()].done, style);
+    let bar = Show::of(settings, out).bar(snapshot.lanes[Lane::Process.name()].counts.done, style);
     let rows = settings.shown().iter();
     let shown = rows.map(|row| [row.name.clone(), row.values.join(" "), row.origin.to_string()]).collect();
     let (name, is_real) = (name(&run), settings.run == Run::Real);

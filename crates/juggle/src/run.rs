@@ -26,13 +26,11 @@ use settings::{args::Args, error::SettingsError, remembered::Remembered, resolve
 pub fn juggle() -> ExitCode {
     let cli: Cli = parse(help::arrange(Cli::command()));
     let args = settings_of(&cli.command).clone();
-    let remembered = remembered_by(&cli.command);
-    if matches!(cli.command, Command::Status(_)) && resolve(&args, Remembered::OfRunDirectory).is_err() {
-        // The state of a run is shown also if its remembered settings are damaged.
-        return start(&args, Remembered::Ignored, |settings, out| async move {
-            dispatch(cli.command, settings, out).await
-        });
-    }
+    let remembered = match &cli.command {
+        // The state of a run is shown even if its remembered settings are damaged.
+        Command::Status(_) if resolve(&args, Remembered::OfRunDirectory).is_err() => Remembered::Ignored,
+        command => remembered_by(command),
+    };
     start(&args, remembered, |settings, out| async move { dispatch(cli.command, settings, out).await })
 }
 

@@ -93,7 +93,7 @@ fn show(run: &Path, snapshot: &Snapshot, duplicates: &[Duplicate], out: &Out) ->
     }
     let mut table = table(&["lane", "ready", "delayed", "in flight", "done", "dead", "workers", ""]);
     for lane in Lane::ALL.map(Lane::name) {
-        let row = &snapshot.lanes[lane];
+        let row = &snapshot.lanes[lane].counts;
         let numbers = [row.ready, row.delayed, row.leased, row.done, row.dead, snapshot.workers[lane]];
         let mut cells = vec![lane.to_owned()];
         cells.extend(numbers.map(|number| HumanCount(number).to_string()));
@@ -131,7 +131,7 @@ fn show(run: &Path, snapshot: &Snapshot, duplicates: &[Duplicate], out: &Out) ->
 
 /// Returns a line for each host that is paused: until when, why, and how many texts wait.
 pub(crate) fn host_lines(hosts: &[HostView], now: Millis, named_max: usize) -> Vec<String> {
-    let held: Vec<&HostView> = hosts.iter().filter(|host| host.is_worth_saying()).collect();
+    let held: Vec<&HostView> = hosts.iter().filter(|host| host.is_notable()).collect();
     let mut lines: Vec<String> = held.iter().take(named_max).map(|host| host_line(host, now)).collect();
     if let Some(more @ 1..) = held.len().checked_sub(named_max) {
         lines.push(format!("{} more", counted(more as u64, "paused host")));

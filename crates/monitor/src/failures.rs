@@ -6,12 +6,12 @@ use flow::{
     failure::{Failure, Reason},
     job::{JobState, Selection},
     lane::Lane,
-    queue::{BATCH_MAX, QueueAdmin, QueueError},
+    queue::{QueueAdmin, QueueError, each_page},
 };
 use serde::Serialize;
 
 /// The maximum number of failed jobs that are read for a snapshot.
-pub const READ_MAX: u64 = 20_000;
+pub const READ_MAX: usize = 20_000;
 /// The maximum number of documents that a group names.
 pub const EXAMPLES_MAX: usize = 5;
 
@@ -85,16 +85,14 @@ pub fn kind(failure: &Failure) -> String {
 /// Returns the errors of [`QueueAdmin::list`].
 pub async fn read(queue: &dyn QueueAdmin) -> Result<Vec<FailureGroup>, QueueError> {
     let dead = Selection { state: Some(JobState::Dead), ..Selection::default() };
-    let (mut counter, mut after, mut read) = (FailureCounter::default(), None, 0);
+    let mut counter = FailureCounter::default();
     let unknown = Failure::new(Reason::Internal, "no failure was recorded");
-    while read < READ_MAX {
-        let page = queue.list(dead.clone(), after, BATCH_MAX).await?;
-        let Some(last) = page.last() else { break };
-        (after, read) = (Some(last.id), read + page.len() as u64);
+    each_page(queue, &dead, READ_MAX, |page| {
         for job in &page {
             counter.add(job.lane, job.last_failure().unwrap_or(&unknown), &job.key);
         }
-    }
+    })
+    .await?;
     Ok(counter.groups())
 }
 

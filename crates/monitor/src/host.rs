@@ -14,7 +14,7 @@ use crate::failures::kind;
 pub struct HostView {
     /// The name of the host, with the port if the URLs name one.
     pub host: String,
-    /// What the host does.
+    /// The state of the host.
     pub state: HostState,
     /// The time from now to the end of the pause or the wait, if there is one.
     pub for_ms: Option<Millis>,
@@ -30,7 +30,7 @@ pub struct HostView {
     pub wait_ms: Millis,
 }
 
-/// What a host does.
+/// The state of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostState {
@@ -103,7 +103,7 @@ impl HostView {
 
     /// Returns whether the host is held for a second at least. Shorter pauses are over before they are read.
     #[must_use]
-    pub fn is_worth_saying(&self) -> bool {
+    pub fn is_notable(&self) -> bool {
         self.state.is_held() && self.for_ms.is_some_and(|for_ms| for_ms >= 1_000)
     }
 

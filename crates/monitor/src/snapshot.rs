@@ -6,7 +6,7 @@ use flow::{
     clock::Millis,
     job::Group,
     lane::Lane,
-    queue::{NamedLimits, QueueAdmin, QueueDetails, QueueError, QueueStats},
+    queue::{LaneStats, NamedLimits, QueueAdmin, QueueDetails, QueueError, QueueStats},
 };
 use serde::Serialize;
 
@@ -58,20 +58,9 @@ pub struct Snapshot {
 /// A lane at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LaneView {
-    /// Jobs that wait for a worker.
-    pub ready: u64,
-    /// Jobs that become ready later.
-    pub delayed: u64,
-    /// Jobs that a worker has.
-    pub leased: u64,
-    /// Jobs that ended as done.
-    pub done: u64,
-    /// Jobs that failed for good.
-    pub dead: u64,
-    /// Failed attempts that were followed by another.
-    pub retried: u64,
-    /// True if a person paused the lane.
-    pub paused: bool,
+    /// The counts.
+    #[serde(flatten)]
+    pub counts: LaneStats,
     /// Jobs that ended as done in the last minute.
     pub done_last_minute: u64,
     /// Attempts that failed in the last minute.
@@ -129,18 +118,9 @@ pub fn hosts(details: &QueueDetails, waits: &Waits) -> Vec<HostView> {
 
 impl LaneView {
     fn of(stats: &QueueStats, details: &QueueDetails, lane: Lane) -> Self {
-        let (now, rates) = (stats.lane(lane), details.lanes[lane.index()].rates);
-        Self {
-            ready: now.ready,
-            delayed: now.delayed,
-            leased: now.leased,
-            done: now.done,
-            dead: now.dead,
-            retried: now.retried,
-            paused: now.paused,
-            done_last_minute: rates.done,
-            failed_last_minute: rates.failed,
-        }
+        let rates = details.lanes[lane.index()].rates;
+        let counts = stats.lane(lane).clone();
+        Self { counts, done_last_minute: rates.done, failed_last_minute: rates.failed }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flow::clock::Millis;
+use indicatif::HumanBytes;
 use jiff::Timestamp;
 
 use crate::plot::grouped;
@@ -24,21 +25,9 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 || noun == "more" { "" } else { "s" })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+/// Returns a size in its largest unit: `4 KiB`, `36.21 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB"];
-    let (mut value, mut unit) = (count as f64, "B");
-    for larger in units {
-        if value < 1_024.0 {
-            break;
-        }
-        (value, unit) = (value / 1_024.0, larger);
-    }
-    if unit == "B" || value.fract() == 0.0 {
-        format!("{value:.0} {unit}")
-    } else {
-        format!("{value:.1} {unit}")
-    }
+    HumanBytes(count).to_string().replace(".00", "")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use indicatif::HumanCount;
 use maud::{Markup, PreEscaped, html};
 
 const WIDTH: f64 = 420.0;
@@ -139,15 +140,7 @@ fn short(number: u64) -> String {
 
 /// Returns a number with a separator between groups of three digits.
 pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut result = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            result.push(',');
-        }
-        result.push(digit);
-    }
-    result
+    HumanCount(number).to_string()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "coordinates of a picture")]

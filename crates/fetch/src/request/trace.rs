@@ -1,4 +1,4 @@
-//! What becomes known of a request while it runs.
+//! Facts about a request, collected while it runs.
 
 use std::{
     sync::{

@@ -40,7 +40,7 @@ pub(crate) struct Download<'a> {
     pub(crate) clock: Clock,
     /// No earlier attempt can have left a part of the text in the spool.
     pub(crate) is_first_attempt: bool,
-    /// What becomes known of the request.
+    /// Collects facts about the request.
     pub(crate) trace: &'a RequestTrace,
 }
 

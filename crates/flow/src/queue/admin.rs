@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{JobQueue, QueueDetails, QueueError, QueueStats};
+use super::{BATCH_MAX, JobQueue, QueueDetails, QueueError, QueueStats};
 use crate::{
     job::{Group, JobId, JobView, NewJob, Selection},
     lane::Lane,
@@ -75,6 +75,28 @@ pub trait QueueAdmin: JobQueue {
     /// # Errors
     /// Only those of [`JobQueue`].
     async fn set_paused(&self, lane: Lane, pause: Pause) -> Result<(), QueueError>;
+}
+
+/// Passes the selected jobs to `take`, a page at a time, up to `limit` jobs.
+///
+/// # Errors
+/// Returns the errors of [`QueueAdmin::list`].
+pub async fn each_page(
+    queue: &dyn QueueAdmin,
+    selection: &Selection,
+    limit: usize,
+    mut take: impl FnMut(Vec<JobView>),
+) -> Result<(), QueueError> {
+    let (mut left, mut after) = (limit, None);
+    while left > 0 {
+        let page = queue.list(selection.clone(), after, left.min(BATCH_MAX)).await?;
+        // The page is empty: all jobs were read.
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        left -= page.len().min(left);
+        take(page);
+    }
+    Ok(())
 }
 
 /// Jobs to add.

@@ -71,7 +71,7 @@ pub(super) async fn attempt<S: Stage>(
         }
     };
     event.request = request;
-    (event.what, event.failure) = told(&outcome, &acknowledgement);
+    (event.what, event.failure) = event_of(&outcome, &acknowledgement);
     // A pause that comes with a retry is stored with the job and survives a restart of the queue.
     if let Acknowledgement::Fail(Nack::Retry { group_pause_ms: pause_ms, .. }) = &mut acknowledgement {
         *pause_ms = group_pause_ms;
@@ -104,7 +104,7 @@ pub(super) async fn attempt<S: Stage>(
 }
 
 /// Returns what an event says of an outcome.
-fn told(outcome: &Outcome, acknowledgement: &Acknowledgement) -> (EventKind, Option<Failure>) {
+fn event_of(outcome: &Outcome, acknowledgement: &Acknowledgement) -> (EventKind, Option<Failure>) {
     match (outcome, acknowledgement) {
         (Outcome::Halted(failure), _) => (EventKind::Halted, Some(failure.clone())),
         (_, Acknowledgement::Fail(Nack::Retry { failure, .. })) => (EventKind::Retry, Some(failure.clone())),

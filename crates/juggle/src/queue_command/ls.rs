@@ -7,11 +7,7 @@ use flow::{
 
 use indicatif::HumanCount;
 
-use super::{
-    row::JobRow,
-    select::{each_page, filtered},
-    visit,
-};
+use super::{row::JobRow, select::filtered, visit};
 use crate::{
     cli::queue::LsArgs,
     exit::{CliError, Exit},
@@ -26,7 +22,7 @@ pub(super) async fn run(args: &LsArgs, settings: &Settings, out: &Out) -> Result
     let selection = filtered(&args.filter);
     let (mut jobs, unfed): (Vec<JobView>, u64) = visit(settings, async |queue| {
         let mut jobs = Vec::new();
-        each_page(queue, &selection, args.limit, |page| jobs.extend(page)).await?;
+        flow::queue::each_page(queue, &selection, args.limit, |page| jobs.extend(page)).await?;
         Ok((jobs, queue.stats().await?.unfed))
     })
     .await?;

@@ -15,7 +15,7 @@ use indicatif::HumanCount;
 
 use super::{
     confirm::{Consent, agrees, must_be_askable},
-    select::{each_page, filtered, job_ids, must_be_known},
+    select::{filtered, job_ids, must_be_known},
     visit,
 };
 use crate::{
@@ -182,7 +182,7 @@ impl SelectedJobs {
         visit(settings, async |queue| {
             must_be_known(queue, &args.ids).await?;
             let mut selected_jobs = Self::default();
-            each_page(queue, selection, usize::MAX, |page| {
+            flow::queue::each_page(queue, selection, usize::MAX, |page| {
                 for job in page {
                     if change.takes(job.state) {
                         *selected_jobs.by_lane.entry((job.lane, job.state)).or_default() += 1;

@@ -2,9 +2,9 @@
 
 use flow::{
     document::DocumentId,
-    job::{Group, JobId, JobView, Selection},
+    job::{Group, JobId, Selection},
     lane::Lane,
-    queue::{BATCH_MAX, QueueAdmin},
+    queue::QueueAdmin,
 };
 
 use crate::{
@@ -65,23 +65,4 @@ pub(super) async fn must_be_known(queue: &dyn QueueAdmin, ids: &[String]) -> Res
     let message = format!("there is no job or document {}{more}", unknown.join(", "));
     Err(CliError::new(Exit::Usage, message)
         .advise("Nothing was changed. Use 'juggle queue ls' to list the jobs."))
-}
-
-/// Passes the selected jobs to `take`, a page at a time, up to `limit` jobs.
-pub(crate) async fn each_page(
-    queue: &dyn QueueAdmin,
-    selection: &Selection,
-    limit: usize,
-    mut take: impl FnMut(Vec<JobView>),
-) -> Result<(), CliError> {
-    let (mut left, mut after) = (limit, None);
-    while left > 0 {
-        let page = queue.list(selection.clone(), after, left.min(BATCH_MAX)).await?;
-        // The page is empty: all jobs were read.
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        left -= page.len().min(left);
-        take(page);
-    }
-    Ok(())
 }

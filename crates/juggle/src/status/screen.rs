@@ -8,8 +8,8 @@ use std::{
 use event_log::line::Kind;
 use flow::{
     clock::Clock,
-    job::{JobState, Selection},
-    queue::{BATCH_MAX, Pause, QueueAdmin, QueueError},
+    job::{JobState, JobView, Selection},
+    queue::{BATCH_MAX, Pause, QueueAdmin, QueueError, each_page},
 };
 use monitor::failures::{FailureGroup, kind};
 use queue::connection::QueueConnection;
@@ -135,15 +135,13 @@ async fn retry(queue: &dyn QueueAdmin, group: &FailureGroup) -> Result<u64, Queu
         reason: Some(group.reason),
         ..Selection::default()
     };
-    let (mut ids, mut after) = (Vec::new(), None);
-    loop {
-        let page = queue.list(selection.clone(), after, BATCH_MAX).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        let of_kind =
-            |job: &&flow::job::JobView| job.last_failure().is_some_and(|failure| kind(failure) == group.kind);
-        ids.extend(page.iter().filter(of_kind).map(|job| job.id));
-    }
+    let mut ids = Vec::new();
+    each_page(queue, &selection, usize::MAX, |page| {
+        let is_of_kind =
+            |job: &&JobView| job.last_failure().is_some_and(|failure| kind(failure) == group.kind);
+        ids.extend(page.iter().filter(is_of_kind).map(|job| job.id));
+    })
+    .await?;
     let mut retried = 0;
     for ids in ids.chunks(BATCH_MAX) {
         retried += queue.retry(Selection { ids: ids.to_vec(), ..Selection::default() }).await?;

@@ -28,7 +28,7 @@ r      try the chosen failures again, after a question
 /      show only hosts and failures with these letters; Esc shows all
 ?      this help; any key closes it";
 
-/// What the user asked for.
+/// A request of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
     /// End the view.
@@ -46,7 +46,7 @@ enum Panel {
     Failures,
 }
 
-/// What keys mean.
+/// The meaning of the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Mode {
     Normal,
@@ -136,7 +136,7 @@ impl View {
             KeyCode::Down => self.step(1),
             KeyCode::Char('p') => {
                 let lane = Lane::ALL[self.lane];
-                let is_paused = self.snapshot.as_ref()?.lanes[lane.name()].paused;
+                let is_paused = self.snapshot.as_ref()?.lanes[lane.name()].counts.paused;
                 let pause = if is_paused { Pause::Running } else { Pause::Paused };
                 return Some(Action::SetPaused(lane, pause));
             }
@@ -224,15 +224,22 @@ impl View {
 
     fn draw_lanes(&self, frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
         let rows = Lane::ALL.iter().enumerate().map(|(at, lane)| {
-            let row = &snapshot.lanes[lane.name()];
-            let numbers = [row.ready, row.delayed, row.leased, row.done, row.dead, row.done_last_minute];
+            let row = &snapshot.lanes[lane.name()].counts;
+            let numbers = [
+                row.ready,
+                row.delayed,
+                row.leased,
+                row.done,
+                row.dead,
+                snapshot.lanes[lane.name()].done_last_minute,
+            ];
             let state = if row.paused { "paused" } else { "" };
             let mut cells = vec![lane.name().to_owned()];
             cells.extend(numbers.map(|number| HumanCount(number).to_string()));
             cells.push(state.to_owned());
             Row::new(cells).style(self.style(Panel::Lanes, at == self.lane))
         });
-        let header = ["lane", "ready", "delayed", "flying", "done", "failed", "last min", ""];
+        let header = ["lane", "ready", "delayed", "active", "done", "failed", "last min", ""];
         let widths = [8, 9, 8, 6, 9, 7, 8, 6].map(Constraint::Length);
         let table = Table::new(rows, widths).header(Row::new(header).style(Modifier::DIM));
         frame.render_widget(table, area);

@@ -8,7 +8,7 @@ use flow::{
     job::{JobState, JobView, Selection},
     lane::Lane,
     payload::{FetchJob, StoreJob},
-    queue::{BATCH_MAX, QueueAdmin, QueueError},
+    queue::{QueueAdmin, QueueError, each_page},
 };
 use indicatif::HumanCount;
 use monitor::failures::FailureCounter;
@@ -37,15 +37,12 @@ pub(super) async fn failures(
     started_ms: Millis,
 ) -> Result<Vec<FailureRow>, QueueError> {
     let dead = Selection { state: Some(JobState::Dead), ..Selection::default() };
-    let (mut rows, mut after) = (Vec::new(), None);
-    loop {
-        let page = queue.list(dead.clone(), after, BATCH_MAX).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        rows.extend(
-            page.iter().filter(|job| lanes.contains(&job.lane)).map(|job| FailureRow::of(job, started_ms)),
-        );
-    }
+    let mut rows = Vec::new();
+    each_page(queue, &dead, usize::MAX, |page| {
+        let of_lanes = page.iter().filter(|job| lanes.contains(&job.lane));
+        rows.extend(of_lanes.map(|job| FailureRow::of(job, started_ms)));
+    })
+    .await?;
     // The queue lists by job id, which is a hash.
     rows.sort_by(|a, b| (a.lane, &a.id).cmp(&(b.lane, &b.id)));
     Ok(rows)
