@@ -131,6 +131,8 @@ async fn every_request_is_one_line_of_the_log_without_secrets() {
     assert_eq!(log(&["--since", "1h"]).await.len(), all.len());
     let text = harness.juggle(&["log", "--document", "t1"], "out", NOTHING).await.expect(0).stdout;
     assert!(text.contains("fetch   dead     t1 404"), "{text}");
+    let none = harness.juggle(&["log", "--document", "nosuch"], "out", NOTHING).await.expect(0).stdout;
+    assert_eq!(none, "No events match.\n");
     // `-v` shows the same lines.
     assert!(ended.stderr.contains("fetch   dead     t1 404"), "{}", ended.stderr);
     let written = harness.read("out/logs/events.jsonl");

@@ -31,13 +31,18 @@ pub async fn run(args: &LogArgs, settings: &Settings, out: &Out) -> Result<Exit,
     let since = since.and_then(|ms| Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok());
     let filter = Filter { host: args.host.clone(), document: args.document.clone(), since };
     let mut reader = LogReader::open(&path).map_err(unreadable)?;
+    let mut shown = 0_u64;
     loop {
         while let Some(line) = reader.next_line().map_err(unreadable)? {
             if filter.takes(&line) {
+                shown += 1;
                 show(&line, out)?;
             }
         }
         if !args.follow {
+            if shown == 0 && !out.is_json() {
+                out.line("No events match.")?;
+            }
             return Ok(Exit::Done);
         }
         tokio::select! {
