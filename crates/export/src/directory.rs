@@ -5,13 +5,14 @@
 //! even if the process is killed.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
 use flow::{
     atomic_file::{self, AtomicFile},
+    locked_file::LockedFile,
     safe_file,
 };
 
@@ -21,8 +22,7 @@ use crate::error::ExportError;
 #[derive(Debug)]
 pub struct ExportDirectory {
     path: PathBuf,
-    /// The lock. It ends when the file is closed, also if the process is killed.
-    _locked: File,
+    _lock: LockedFile,
 }
 
 impl ExportDirectory {
@@ -35,15 +35,11 @@ impl ExportDirectory {
         let failed = ExportError::writing(path);
         fs::create_dir_all(path).map_err(&failed)?;
         safe_file::must_be_directory(path).map_err(&failed)?;
-        let locked = File::open(path).map_err(&failed)?;
-        match locked.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(ExportError::Busy(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        let locked = File::open(path).and_then(LockedFile::try_lock).map_err(&failed)?;
+        let lock = locked.ok_or_else(|| ExportError::Busy(path.to_owned()))?;
         // Only the holder of the lock may sweep: without it the files could belong to a live writer.
         atomic_file::sweep(path).map_err(&failed)?;
-        Ok(Self { path: path.to_owned(), _locked: locked })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// Returns the path.

@@ -13,8 +13,8 @@
 //! * [`worker`]: **the loop**; it uses [`retry`], [`shutdown`], [`counters`] and [`events`];
 //! * [`machine`]: conditions of the machine that stop a run and that no document causes;
 //! * [`record`], [`json_line`]: JSON files with a checksum, and JSON that stays in one line;
-//! * [`atomic_file`], [`safe_file`], [`temporary`]: files that are written as a whole, opened without
-//!   following links, and removed after their writer was killed;
+//! * [`atomic_file`], [`locked_file`], [`safe_file`], [`temporary`]: files that are written as a whole,
+//!   locked, opened without following links, and removed after their writer was killed;
 //! * [`clock`], [`durability`], [`byte_size`], [`choice`], [`shell`]: the wall clock, what a write survives,
 //!   sizes as people write them, enums that people choose from by name, and quoting of commands.
 //!
@@ -90,6 +90,7 @@ pub mod failure;
 pub mod job;
 pub mod json_line;
 pub mod lane;
+pub mod locked_file;
 pub mod machine;
 mod names;
 pub mod payload;

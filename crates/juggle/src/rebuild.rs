@@ -3,7 +3,6 @@
 mod report;
 
 use std::{
-    fs,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -11,6 +10,7 @@ use std::{
 
 use flow::{
     blobs::BlobKind,
+    locked_file::LockedFile,
     shutdown::{Shutdown, shutdown},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -96,7 +96,7 @@ fn in_use(run: &Path) -> CliError {
 }
 
 /// Takes the lock of the queue. Creates the directory if it is missing.
-fn lock(directory: &QueueDirectory, run: &Path) -> Result<fs::File, CliError> {
+fn lock(directory: &QueueDirectory, run: &Path) -> Result<LockedFile, CliError> {
     if !directory.path().is_dir() {
         directory.prepare()?;
     }

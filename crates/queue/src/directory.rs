@@ -5,7 +5,7 @@
 //! `queue/VERSION` holds the format of everything below `queue/`.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -13,6 +13,7 @@ use std::{
 
 use flow::{
     atomic_file,
+    locked_file::LockedFile,
     queue::QueueError,
     safe_file,
     temporary::{self, Sweep},
@@ -139,26 +140,21 @@ impl QueueDirectory {
         }
     }
 
-    /// Locks the directory for as long as the file lives. Returns `None` if another process has the lock.
+    /// Locks the directory until the lock is dropped. Returns `None` if another process has the lock.
     ///
     /// # Errors
     /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if the lock file cannot be created or
     /// locked.
-    pub fn try_lock(&self) -> Result<Option<File>, QueueError> {
+    pub fn try_lock(&self) -> Result<Option<LockedFile>, QueueError> {
         let path = self.0.join("lock");
         let options = &mut OpenOptions::new();
         let file = safe_file::open_with(&path, options.create(true).truncate(false).write(true))
             .map_err(|error| storage_error("open", &path, &error))?;
-        // The kernel releases the lock when its process dies, however it dies.
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(storage_error("lock", &path, &error)),
-        }
+        LockedFile::try_lock(file).map_err(|error| storage_error("lock", &path, &error))
     }
 
     /// Writes this process's id to the locked lock file, for people and processes that look for the owner.
-    pub(crate) fn record_owner(&self, lock: &mut File) -> Result<(), QueueError> {
+    pub(crate) fn record_owner(&self, lock: &mut LockedFile) -> Result<(), QueueError> {
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(|error| storage_error("write", &self.0.join("lock"), &error))

@@ -2,13 +2,12 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fs::File,
     io,
     sync::{Arc, atomic::AtomicU64},
     thread,
 };
 
-use flow::{durability::Durability, queue::QueueError};
+use flow::{durability::Durability, locked_file::LockedFile, queue::QueueError};
 use tokio::{
     runtime,
     sync::{mpsc, watch},
@@ -65,7 +64,7 @@ impl QueueDirectory {
 }
 
 /// Starts the owner's thread, which holds `lock` for its life.
-fn start(ledger: Ledger, now_ms: NowMs, lock: File) -> Result<Owned, QueueError> {
+fn start(ledger: Ledger, now_ms: NowMs, lock: LockedFile) -> Result<Owned, QueueError> {
     let broken = |error: io::Error| QueueError::Broken(format!("cannot start the queue's thread: {error}"));
     let (sender, inbox) = mpsc::channel(ROUND_MESSAGES_MAX);
     let (failure_sender, has_failed) = watch::channel(false);
