@@ -3,9 +3,10 @@
 mod screen;
 mod view;
 
-use std::{path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use corpus::duplicate_list::{self, Duplicate};
+use event_log::reader::LogReader;
 use flow::{
     clock::{Clock, Millis, millis},
     lane::Lane,
@@ -17,9 +18,10 @@ use monitor::{
     failures::FailureGroup,
     host::HostView,
     snapshot::{Snapshot, Waits},
+    status::{Requests, Status},
+    traffic::Traffic,
 };
 use queue::connection::QueueConnection;
-use serde::Serialize;
 
 use crate::{
     blocking::blocking,
@@ -37,16 +39,6 @@ const NAMED_MAX: usize = 10;
 const KINDS_MAX: usize = 5;
 const BEAT: Duration = Duration::from_secs(1);
 
-/// The JSON of `juggle status`.
-#[derive(Debug, Serialize)]
-struct Status<'a> {
-    output_dir: &'a Path,
-    #[serde(flatten)]
-    snapshot: &'a Snapshot,
-    /// Documents with the text of another, when texts were last compared.
-    duplicates: &'a [Duplicate],
-}
-
 /// Runs `juggle status`.
 ///
 /// # Errors
@@ -63,7 +55,14 @@ pub async fn run(args: &StatusArgs, settings: &Settings, out: &Out) -> Result<Ex
         let run = settings.output_dir.clone();
         let reading = blocking(move || duplicate_list::read(&run));
         let duplicates = reading.await??;
-        show(&settings.output_dir, &snapshot?, &duplicates, out)?;
+        if out.is_json() {
+            let requests = requests(&settings.output_dir).await?;
+            let (output_dir, snapshot) = (&settings.output_dir, &snapshot?);
+            let requests = Requests::from(&requests);
+            out.json(&Status { output_dir, snapshot, requests, duplicates: &duplicates })?;
+        } else {
+            show(&settings.output_dir, &snapshot?, &duplicates, out)?;
+        }
         if !args.watch {
             return Ok(Exit::Done);
         }
@@ -87,10 +86,23 @@ pub(crate) fn waits(settings: &Settings) -> Waits {
     Waits { usual_ms: millis(settings.wait), named: settings.named_limits() }
 }
 
+/// Counts the requests since the event log begins.
+async fn requests(run: &Path) -> Result<Traffic, CliError> {
+    let path = event_log::path_in(run);
+    let reading = blocking({
+        let path = path.clone();
+        move || {
+            let (mut traffic, mut reader) = (Traffic::default(), LogReader::open(&path)?);
+            while let Some(line) = reader.next_line()? {
+                traffic.add(&line);
+            }
+            Ok(traffic)
+        }
+    });
+    reading.await?.map_err(|error: io::Error| CliError::unreadable(&path, &error))
+}
+
 fn show(run: &Path, snapshot: &Snapshot, duplicates: &[Duplicate], out: &Out) -> Result<(), CliError> {
-    if out.is_json() {
-        return out.json(&Status { output_dir: run, snapshot, duplicates });
-    }
     let mut table = table(&["lane", "ready", "delayed", "in flight", "done", "dead", "workers", ""]);
     for lane in Lane::ALL.map(Lane::name) {
         let row = &snapshot.lanes[lane].counts;

@@ -12,17 +12,13 @@ use corpus::{
     meta::{Confidence, Meta},
     totals::Totals,
 };
-use event_log::{
-    line::{Kind, Line},
-    reader::LogReader,
-};
+use event_log::{line::Kind, reader::LogReader};
 use flow::{
     blobs::{BlobError, BlobKind, BlobStore},
     clock::Millis,
     document::DocumentId,
-    lane::Lane,
 };
-use monitor::snapshot::Snapshot;
+use monitor::{snapshot::Snapshot, traffic::Traffic};
 use process::{counts::vocabulary, error::ProcessError};
 
 /// The number of points of a curve, at most.
@@ -108,7 +104,7 @@ pub struct HostTotals {
 #[derive(Debug, Default)]
 pub struct EventFacts {
     /// Requests by host.
-    pub hosts: BTreeMap<String, HostRequests>,
+    pub traffic: Traffic,
     /// The beginning of the first bin, in milliseconds since the Unix epoch.
     pub from_ms: Millis,
     /// The length of a bin.
@@ -117,21 +113,6 @@ pub struct EventFacts {
     pub bins: Vec<[[u64; 2]; 3]>,
     /// True if older lines have been removed by rotation, or are missing.
     pub is_incomplete: bool,
-}
-
-/// Requests to a host.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct HostRequests {
-    /// The number of requests.
-    pub requests: u64,
-    /// Those that did not lead to a text and were repeated, or sent elsewhere.
-    pub repeated: u64,
-    /// Texts that failed for good.
-    pub failed: u64,
-    /// The received bytes.
-    pub bytes: u64,
-    /// The time spent in requests.
-    pub seconds: f64,
 }
 
 impl CorpusFacts {
@@ -247,7 +228,7 @@ impl EventFacts {
             (first, last) = (first.min(at_ms), last.max(at_ms));
             let of_second = per_second.entry((at_ms / 1_000, lane.index())).or_default();
             of_second[usize::from(line.event != Kind::Done)] += 1;
-            facts.add_request(&line);
+            facts.traffic.add(&line);
         }
         if first <= last {
             facts.from_ms = first / 1_000 * 1_000;
@@ -266,19 +247,6 @@ impl EventFacts {
             }
         }
         Ok(facts)
-    }
-
-    fn add_request(&mut self, line: &Line) {
-        let (Some(host), Some(Lane::Fetch)) = (&line.host, line.lane) else { return };
-        let of_host = self.hosts.entry(host.clone()).or_default();
-        of_host.requests += 1;
-        of_host.bytes += line.bytes.unwrap_or(0);
-        of_host.seconds += line.seconds.unwrap_or(0.0);
-        match line.event {
-            Kind::Retry | Kind::Moved => of_host.repeated += 1,
-            Kind::Dead => of_host.failed += 1,
-            _ => {}
-        }
     }
 }
 
@@ -337,7 +305,7 @@ mod tests {
         ];
         fs::write(&path, lines.join("\n") + "\n").unwrap();
         let facts = EventFacts::read(run.path()).unwrap();
-        let host = facts.hosts["h"];
+        let host = facts.traffic.hosts()["h"];
         assert_eq!((host.requests, host.repeated, host.failed, host.bytes), (3, 1, 1, 15));
         assert!((host.seconds - 1.5).abs() < 1e-9 && !facts.is_incomplete);
         assert_eq!((facts.bin_ms, facts.bins.len()), (60_000, TIME_BINS));

@@ -150,7 +150,7 @@ fn hosts(data: &ReportData) -> Markup {
         let row = all.entry(host).or_default();
         (row[0], row[1]) = (totals.documents, totals.bytes);
     }
-    for (host, requests) in &data.events.hosts {
+    for (host, requests) in data.events.traffic.hosts() {
         let row = all.entry(host).or_default();
         (row[2], row[3], row[4]) = (requests.requests, requests.repeated, requests.failed);
         row[5] = mean_ms(requests.seconds, requests.requests);

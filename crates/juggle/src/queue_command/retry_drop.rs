@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use event_log::line::Kind;
 use flow::{
     job::{JobState, Selection},
     lane::Lane,
 };
 use indicatif::HumanCount;
+use monitor::changes::JobChange;
 
 use super::{
     confirm::{Consent, agrees, must_be_askable},
@@ -26,58 +26,25 @@ use crate::{
 };
 use settings::{enums::Run, resolved::Settings};
 
-/// A change of jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum JobChange {
-    Retry,
-    Drop,
+const fn question(change: JobChange) -> &'static str {
+    match change {
+        JobChange::Retry => "Retry",
+        JobChange::Drop => "Drop",
+    }
 }
 
-impl JobChange {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Drop => "drop",
-        }
+/// Returns the key in JSON and the end of the sentence for a change that was made.
+const fn done(change: JobChange) -> (&'static str, &'static str) {
+    match change {
+        JobChange::Retry => ("retried", "will be tried again"),
+        JobChange::Drop => ("dropped", "dropped"),
     }
+}
 
-    const fn question(self) -> &'static str {
-        match self {
-            Self::Retry => "Retry",
-            Self::Drop => "Drop",
-        }
-    }
-
-    /// Returns the key in JSON and the end of the sentence for a change that was made.
-    const fn done(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Retry => ("retried", "will be tried again"),
-            Self::Drop => ("dropped", "dropped"),
-        }
-    }
-
-    const fn would(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Retry => ("would_retry", "would be tried again"),
-            Self::Drop => ("would_drop", "would be dropped"),
-        }
-    }
-
-    const fn event(self) -> Kind {
-        match self {
-            Self::Retry => Kind::Retried,
-            Self::Drop => Kind::Dropped,
-        }
-    }
-
-    /// Returns whether jobs in this state are changed.
-    const fn takes(self, state: JobState) -> bool {
-        match (self, state) {
-            (Self::Retry, JobState::Dead)
-            | (Self::Drop, JobState::Ready | JobState::Delayed | JobState::Done | JobState::Dead) => true,
-            (Self::Retry, JobState::Ready | JobState::Delayed | JobState::Leased | JobState::Done)
-            | (Self::Drop, JobState::Leased) => false,
-        }
+const fn would(change: JobChange) -> (&'static str, &'static str) {
+    match change {
+        JobChange::Retry => ("would_retry", "would be tried again"),
+        JobChange::Drop => ("would_drop", "would be dropped"),
     }
 }
 
@@ -135,10 +102,7 @@ async fn change_jobs(
     let lane = selection.lane;
     let count = visit(settings, async |queue| {
         must_be_known(queue, &args.ids).await?;
-        Ok(match change {
-            JobChange::Retry => queue.retry(selection).await?,
-            JobChange::Drop => queue.drop_jobs(selection).await?,
-        })
+        Ok(change.make(queue, selection).await?)
     })
     .await?;
     if count > 0 {
@@ -152,7 +116,7 @@ async fn change_jobs(
 }
 
 fn report_done(change: JobChange, count: u64, out: &Out) -> Result<(), CliError> {
-    let (name, sentence) = change.done();
+    let (name, sentence) = done(change);
     if out.is_json() {
         out.json(&serde_json::json!({ name: count }))
     } else {
@@ -221,11 +185,11 @@ impl SelectedJobs {
     }
 
     fn question(&self, change: JobChange) -> String {
-        format!("{}{}\n{} {}?", self.described(), self.kept(), change.question(), jobs(self.total()))
+        format!("{}{}\n{} {}?", self.described(), self.kept(), question(change), jobs(self.total()))
     }
 
     fn report(&self, change: JobChange, out: &Out) -> Result<(), CliError> {
-        let (name, sentence) = change.would();
+        let (name, sentence) = would(change);
         if !out.is_json() {
             return out.line(&format!("{} {sentence}{}", self.described(), self.kept()));
         }

@@ -1,11 +1,10 @@
 //! Selects jobs by filters and ids, and reads them page by page.
 
 use flow::{
-    document::DocumentId,
     job::{Group, JobId, Selection},
-    lane::Lane,
     queue::QueueAdmin,
 };
+use monitor::changes;
 
 use crate::{
     cli::queue::Filter,
@@ -30,17 +29,7 @@ pub(super) fn filtered(filter: &Filter) -> Selection {
 
 /// Returns the jobs of these ids. The id of a document selects its jobs in all lanes.
 pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
-    let mut found = Vec::new();
-    for id in ids {
-        let (job, document) = (id.parse::<JobId>(), id.parse::<DocumentId>());
-        if let (Err(error), Err(_)) = (&job, &document) {
-            return Err(CliError::new(Exit::Usage, error));
-        }
-        found.extend(job.ok());
-        // 32 hexadecimal digits can be the id of a document, too.
-        found.extend(document.iter().flat_map(|id| Lane::ALL.map(|lane| JobId::of(lane, id.as_str()))));
-    }
-    Ok(found)
+    changes::job_ids(ids).map_err(|error| CliError::new(Exit::Usage, error))
 }
 
 /// Refuses ids that match neither a job nor a document, so that a typing error changes nothing.
@@ -48,21 +37,15 @@ pub(super) fn job_ids(ids: &[String]) -> Result<Vec<JobId>, CliError> {
 /// # Errors
 /// Returns an error with [`Exit::Usage`] that names the unknown ids.
 pub(super) async fn must_be_known(queue: &dyn QueueAdmin, ids: &[String]) -> Result<(), CliError> {
-    let mut unknown = Vec::new();
-    for id in ids {
-        let selection = Selection { ids: job_ids(std::slice::from_ref(id))?, ..Selection::default() };
-        // One id at a time, because the answer to all of them would not say which are unknown.
-        if queue.list(selection, None, 1).await?.is_empty() {
-            unknown.push(format!("'{id}'"));
-        }
-    }
+    let mut unknown = changes::unknown_ids(queue, ids).await?;
     if unknown.is_empty() {
         return Ok(());
     }
     let more = unknown.len().saturating_sub(NAMED_MAX);
     unknown.truncate(NAMED_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let message = format!("there is no job or document {}{more}", unknown.join(", "));
+    let named: Vec<String> = unknown.iter().map(|id| format!("'{id}'")).collect();
+    let message = format!("there is no job or document {}{more}", named.join(", "));
     Err(CliError::new(Exit::Usage, message)
         .advise("Nothing was changed. Use 'juggle queue ls' to list the jobs."))
 }

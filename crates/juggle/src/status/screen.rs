@@ -8,10 +8,13 @@ use std::{
 use event_log::line::Kind;
 use flow::{
     clock::Clock,
-    job::{JobState, JobView, Selection},
-    queue::{BATCH_MAX, Pause, QueueAdmin, QueueError, each_page},
+    job::Selection,
+    queue::{Pause, QueueAdmin, QueueError},
 };
-use monitor::failures::{FailureGroup, kind};
+use monitor::{
+    changes::{JobChange, failed_of_kind},
+    failures::FailureGroup,
+};
 use queue::connection::QueueConnection;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use tokio::sync::mpsc;
@@ -129,22 +132,7 @@ async fn act(settings: &Settings, action: Action) -> Result<String, QueueError> 
 
 /// Tries the documents of a group of failures again. Returns their number.
 async fn retry(queue: &dyn QueueAdmin, group: &FailureGroup) -> Result<u64, QueueError> {
-    let selection = Selection {
-        lane: Some(group.lane),
-        state: Some(JobState::Dead),
-        reason: Some(group.reason),
-        ..Selection::default()
-    };
-    let mut ids = Vec::new();
-    each_page(queue, &selection, usize::MAX, |page| {
-        let is_of_kind =
-            |job: &&JobView| job.last_failure().is_some_and(|failure| kind(failure) == group.kind);
-        ids.extend(page.iter().filter(is_of_kind).map(|job| job.id));
-    })
-    .await?;
-    let mut retried = 0;
-    for ids in ids.chunks(BATCH_MAX) {
-        retried += queue.retry(Selection { ids: ids.to_vec(), ..Selection::default() }).await?;
-    }
-    Ok(retried)
+    let selection = Selection { lane: Some(group.lane), reason: Some(group.reason), ..Selection::default() };
+    let ids = failed_of_kind(queue, selection, &group.kind).await?;
+    JobChange::Retry.make_all(queue, &ids).await
 }
