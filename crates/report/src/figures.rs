@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use flow::clock::Millis;
 use indicatif::HumanBytes;
 use jiff::Timestamp;
-
-use crate::plot::grouped;
+use plot::grouped;
 
 /// Returns the counts by step, with the steps between them that have none.
 pub(crate) fn filled(

@@ -5,11 +5,11 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use event_log::line::public;
 use flow::lane::Lane;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use plot::{Labels, grouped};
 
 use crate::{
     data::{CorpusFacts, EventFacts, ReportData},
     figures::{bytes, counted, filled, mean_ms, percent, spaced, time},
-    plot::{self, Labels, grouped},
     tables::{ROWS_MAX, bars, counts_table, full_table, table},
 };
 
@@ -40,7 +40,7 @@ pub fn render(data: &ReportData) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "juggle: " (data.name) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(plot::STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 header {

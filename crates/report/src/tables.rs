@@ -1,11 +1,9 @@
 //! Tables, and pictures with their tables.
 
 use maud::{Markup, html};
+use plot::{Labels, grouped};
 
-use crate::{
-    figures::{counted, percent},
-    plot::{self, Labels, grouped},
-};
+use crate::figures::{counted, percent};
 
 /// The maximum number of rows of a table. The others are summed up in one more row.
 pub(crate) const ROWS_MAX: usize = 25;
