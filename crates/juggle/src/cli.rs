@@ -8,7 +8,7 @@ pub mod sources;
 
 pub(crate) mod help;
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -55,6 +55,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Write a run and its corpus as one HTML file
     Report(ReportArgs),
+    /// Show the run in a browser, with metrics
+    Dashboard(DashboardArgs),
     /// Show the log of requests and attempts
     Log(LogArgs),
     /// Decode stored texts again with another encoding; nothing is downloaded
@@ -101,6 +103,12 @@ pub struct PipelineArgs {
         conflicts_with = "refresh"
     )]
     pub locked: Option<Option<PathBuf>>,
+    /// Show the run in a browser while it runs; prints the URL
+    #[arg(long)]
+    pub dashboard: bool,
+    /// Address of the dashboard.
+    #[command(flatten)]
+    pub listen: Listen,
     /// Run directory of the sample library
     #[arg(long, value_name = "DIR", requires = "sample", hide_short_help = true)]
     pub sample_output: Option<PathBuf>,
@@ -207,6 +215,29 @@ pub struct ReportArgs {
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,
+}
+
+/// `juggle dashboard`
+#[derive(Debug, Args)]
+#[command(after_long_help = include_str!("cli/help/dashboard.txt"))]
+pub struct DashboardArgs {
+    /// Address.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Open the dashboard in the browser
+    #[arg(long)]
+    pub open: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// The address of a dashboard.
+#[derive(Debug, Clone, Args)]
+pub struct Listen {
+    /// Address and port of the dashboard; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
 }
 
 /// `juggle log`

@@ -23,6 +23,7 @@ mod broker_command;
 pub mod cli;
 pub mod compare;
 pub mod config_command;
+pub mod dashboard_command;
 pub mod directory;
 pub mod distance_command;
 mod event_sink;

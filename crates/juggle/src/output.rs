@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
-use flow::{clock::Millis, json_line};
-use indicatif::{HumanCount, MultiProgress};
+use flow::json_line;
+use indicatif::MultiProgress;
+pub use monitor::figures::{clock_time, counted, short_span, timestamp};
 use serde::Serialize;
 
 use crate::exit::{CliError, Exit};
@@ -112,29 +113,10 @@ pub fn align_right(table: &mut comfy_table::Table, columns: std::ops::Range<usiz
     }
 }
 
-/// Returns a time in its largest unit, rounded down: `45s`, `12m`, `3h`, `2d`.
-#[must_use]
-pub fn short_span(ms: Millis) -> String {
-    let seconds = ms / 1_000;
-    match seconds {
-        // The next unit begins at two of it, so that the rounding loses at most a half.
-        0..120 => format!("{seconds}s"),
-        120..7_200 => format!("{}m", seconds / 60),
-        7_200..172_800 => format!("{}h", seconds / 3_600),
-        172_800.. => format!("{}d", seconds / 86_400),
-    }
-}
-
 /// Returns seconds, rounded to a millisecond.
 #[must_use]
 pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e3).round() / 1e3
-}
-
-/// Returns a number with its noun: `1 document`, `1,234 documents`.
-#[must_use]
-pub fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
 /// Returns the peak resident memory of this process in bytes, if the system reports it (`VmHWM` of proc(5)).
@@ -144,44 +126,4 @@ pub fn peak_rss_bytes() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
-}
-
-/// Returns a time in UTC: `2026-11-22T08:15:30Z`.
-#[must_use]
-pub fn timestamp(ms: Millis) -> String {
-    i64::try_from(ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .map_or_else(|| format!("{ms} ms"), |at| format!("{at:.0}"))
-}
-
-/// Returns the time of the day in UTC: `08:15:30 UTC`.
-#[must_use]
-pub fn clock_time(ms: Millis) -> String {
-    let time = timestamp(ms);
-    match time.split_once('T').and_then(|(_, time)| time.strip_suffix('Z')) {
-        Some(time) => format!("{time} UTC"),
-        None => time,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_short_span_has_one_unit_and_two_digits_of_sense() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (119, "119s"),
-            (120, "2m"),
-            (7_199, "119m"),
-            (7_200, "2h"),
-            (172_799, "47h"),
-            (172_800, "2d"),
-            (31_536_000, "365d"),
-        ] {
-            assert_eq!(short_span(seconds * 1_000 + 999), text);
-        }
-    }
 }

@@ -8,6 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use corpus::lock::LockReport;
 use flow::{
+    blobs::BlobStore,
     lane::Lane,
     queue::QueueAdmin,
     shutdown::{Phase, Shutdown, Trigger, shutdown},
@@ -23,7 +24,8 @@ use tokio::time::Instant;
 
 use crate::{
     broker_command::broker_command,
-    directory,
+    cli::Listen,
+    dashboard_command, directory,
     exit::{CliError, Exit},
     lock_session::{self, LockSession},
     output::Out,
@@ -45,6 +47,8 @@ pub(crate) struct StageRun {
     pub(crate) locked: Option<Option<PathBuf>>,
     /// Directories and files that are watched for new sources.
     pub(crate) watch: Vec<PathBuf>,
+    /// The address of the dashboard, if one is wanted.
+    pub(crate) dashboard: Option<Listen>,
     /// Draining begins at the first signal, see [`signals`].
     pub(crate) shutdown: Shutdown,
     pub(crate) trigger: Trigger,
@@ -59,8 +63,8 @@ impl StageRun {
     pub(crate) fn new(lanes: &'static [Lane], until: Until) -> Result<Self, CliError> {
         let (trigger, shutdown) = shutdown();
         signals::listen(trigger.clone()).map_err(|error| CliError::caused(Exit::Bug, &error))?;
-        let (locked, watch, started) = (None, Vec::new(), Instant::now());
-        Ok(Self { lanes, until, locked, watch, shutdown, trigger, started })
+        let (locked, watch, dashboard, started) = (None, Vec::new(), None, Instant::now());
+        Ok(Self { lanes, until, locked, watch, dashboard, shutdown, trigger, started })
     }
 
     /// Adds the sources, runs the stages and prints the summary.
@@ -114,6 +118,12 @@ impl StageRun {
         // After the sources are added and before any request: a run that would differ fetches nothing.
         session.check(&*queue).await?;
         let stages = stages.expecting(expected);
+        // Dropped at the end, before the queue is closed.
+        let beside = |listen| {
+            let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
+            dashboard_command::beside(listen, Arc::clone(&queue), blobs, settings)
+        };
+        let _dashboard = self.dashboard.as_ref().map(beside).transpose()?;
         let progress =
             Progress::start(show, Arc::clone(&queue), &stages.metered(self.lanes), waits(settings));
         let ended = tokio::select! {

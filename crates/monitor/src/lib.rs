@@ -12,10 +12,11 @@
 //! * [`time_left`]: an estimate for the whole run;
 //! * [`traffic`]: requests by host, and what ended in the last minutes, from the event log;
 //! * [`status`]: all of it as JSON;
-//! * [`changes`]: what a person may do to jobs.
+//! * [`changes`]: what a person may do to jobs; [`figures`]: numbers and times as people read them.
 
 pub mod changes;
 pub mod failures;
+pub mod figures;
 pub mod host;
 pub mod snapshot;
 pub mod status;

@@ -10,7 +10,9 @@
 //! The size of the report does not depend on the number of documents: long tails are summed up in one row
 //! that says so.
 
+/// The style sheet of tables, headings and panels. The palette is that of [`plot::STYLE`].
+pub const STYLE: &str = include_str!("style.css");
+
 pub mod data;
-mod figures;
 pub mod page;
 mod tables;

@@ -5,15 +5,14 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use event_log::line::public;
 use flow::lane::Lane;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use plot::{Labels, grouped};
+use monitor::figures::{bytes, counted, grouped, mean_ms, percent, spaced, time};
+use plot::Labels;
 
 use crate::{
     data::{CorpusFacts, EventFacts, ReportData},
-    figures::{bytes, counted, filled, mean_ms, percent, spaced, time},
-    tables::{ROWS_MAX, bars, counts_table, full_table, table},
+    tables::{ROWS_MAX, bars, counts_table, filled, full_table, table},
 };
 
-const STYLE: &str = include_str!("style.css");
 /// The maximum number of duplicates that are named.
 const DUPLICATES_MAX: usize = 50;
 
@@ -40,7 +39,7 @@ pub fn render(data: &ReportData) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "juggle: " (data.name) }
-                style { (PreEscaped(plot::STYLE)) (PreEscaped(STYLE)) }
+                style { (PreEscaped(plot::STYLE)) (PreEscaped(crate::STYLE)) }
             }
             body {
                 header {

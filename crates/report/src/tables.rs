@@ -1,9 +1,10 @@
 //! Tables, and pictures with their tables.
 
-use maud::{Markup, html};
-use plot::{Labels, grouped};
+use std::collections::BTreeMap;
 
-use crate::figures::{counted, percent};
+use maud::{Markup, html};
+use monitor::figures::{counted, grouped, percent};
+use plot::Labels;
 
 /// The maximum number of rows of a table. The others are summed up in one more row.
 pub(crate) const ROWS_MAX: usize = 25;
@@ -69,4 +70,17 @@ pub(crate) fn bare_table(caption: Option<&str>, header: &[&str], rows: &[Vec<Str
             }
         }
     }
+}
+
+/// Returns the counts by step, with the steps between them that have none.
+pub(crate) fn filled(
+    counts: &BTreeMap<u32, u64>,
+    step: u32,
+    label: impl Fn(u32) -> String,
+) -> Vec<(String, u64)> {
+    let (Some((first, _)), Some((last, _))) = (counts.first_key_value(), counts.last_key_value()) else {
+        return Vec::new();
+    };
+    let steps = (0..=(last - first) / step).map(|n| first + n * step);
+    steps.map(|at| (label(at), counts.get(&at).copied().unwrap_or(0))).collect()
 }
