@@ -78,7 +78,7 @@ fuzz-check: ## Check that the fuzz targets compile.
 	@$(FUZZ) check -s none
 
 .PHONY: lint
-lint: bench-check ## Check formatting, clippy and documentation, with and without optional features; warnings are errors.
+lint: bench-check browser-check ## Check formatting, clippy and documentation, with and without optional features; warnings are errors.
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@$(CARGO) clippy --workspace --all-targets --features $(FEATURES) --locked -- -D warnings
@@ -109,6 +109,18 @@ bench-process: ## Measure the process stage, and compare counting with coreutils
 
 .PHONY: bench
 bench: bench-queue bench-fetch bench-store bench-process ## Run all benchmarks.
+
+# The tests in a browser are a workspace of their own, which shares the build directory.
+BROWSER := --manifest-path tests/browser/Cargo.toml --target-dir target --locked
+
+.PHONY: test-browser browser-check
+test-browser: ## Test the dashboard and the report in Chromium; installs Chromium and axe-core.
+	@tests/browser/install.sh
+	@$(CARGO) build --workspace --features $(FEATURES) --locked --bin juggle
+	@$(CARGO) test $(BROWSER) -- --test-threads 2
+browser-check: ## Lint the tests in a browser.
+	@$(CARGO) fmt --manifest-path tests/browser/Cargo.toml --check
+	@$(CARGO) clippy $(BROWSER) --all-targets -- -D warnings
 
 # The run directory of make check-exports. Without it, the sample is used, from a loopback server.
 RUN ?=

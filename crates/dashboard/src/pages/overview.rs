@@ -100,11 +100,14 @@ pub(super) fn lanes(snapshot: &Snapshot) -> Markup {
         "#Workers",
         "",
     ];
+    // What has not ended in an earlier lane is still to come.
+    let mut to_come = snapshot.unfed;
     let row = |lane: Lane| {
         let name = lane.name();
         let LaneView { counts, done_last_minute, .. } = &snapshot.lanes[name];
         let ended = counts.done + counts.dead;
-        let all = (ended + counts.ready + counts.delayed + counts.leased).max(1);
+        to_come += counts.ready + counts.delayed + counts.leased;
+        let all = (ended + to_come).max(1);
         let linked = |state: &str, count: u64| {
             let query = format!("lane={name}&state={state}");
             if count == 0 { number(0) } else { jobs_link(&query, &grouped(count)) }
@@ -184,7 +187,7 @@ fn recent(log: &LogFacts, now_ms: Millis) -> Markup {
         }, &rows))
         details {
             summary { "Table" }
-            (table("recent", "Texts that ended", &["From, UTC", "#Done", "#Failed"], &rows.iter().rev().map(|(from, counts)| {
+            (table("recent", "Texts that ended", &["From, UTC", "#Done", "#Failed"], &rows.iter().rev().filter(|(_, counts)| counts.iter().any(|count| *count > 0)).map(|(from, counts)| {
                 (from.clone(), vec![cell(from), number(counts[0]), number(counts[1])])
             }).collect::<Vec<_>>()))
         }
