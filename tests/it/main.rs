@@ -7,6 +7,7 @@
 )]
 
 mod compare;
+mod dashboard;
 mod distance;
 mod docs;
 mod document_ids;

@@ -103,12 +103,16 @@ pub struct PipelineArgs {
         conflicts_with = "refresh"
     )]
     pub locked: Option<Option<PathBuf>>,
-    /// Show the run in a browser while it runs; prints the URL
-    #[arg(long)]
-    pub dashboard: bool,
-    /// Address of the dashboard.
-    #[command(flatten)]
-    pub listen: Listen,
+    /// Show the run in a browser while it runs; prints the URL [address: 127.0.0.1:0, a free port]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0",
+        hide_short_help = true
+    )]
+    pub dashboard: Option<SocketAddr>,
     /// Run directory of the sample library
     #[arg(long, value_name = "DIR", requires = "sample", hide_short_help = true)]
     pub sample_output: Option<PathBuf>,
@@ -221,23 +225,15 @@ pub struct ReportArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = include_str!("cli/help/dashboard.txt"))]
 pub struct DashboardArgs {
-    /// Address.
-    #[command(flatten)]
-    pub listen: Listen,
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
     /// Open the dashboard in the browser
     #[arg(long)]
     pub open: bool,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,
-}
-
-/// The address of a dashboard.
-#[derive(Debug, Clone, Args)]
-pub struct Listen {
-    /// Address and port of the dashboard; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
 }
 
 /// `juggle log`

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     process::{Command, Stdio},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::{
-    cli::{DashboardArgs, Listen},
+    cli::DashboardArgs,
     directory,
     exit::{CliError, Exit},
     output::Out,
@@ -38,7 +39,7 @@ struct Listening {
 pub async fn run(args: &DashboardArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     directory::must_exist(&settings.output_dir)?;
     let blobs: Arc<dyn BlobStore> = Arc::new(directory::open_blobs(settings).await?);
-    let dashboard = start(&args.listen, QueueAccess::Visits, blobs, settings)?;
+    let dashboard = start(args.listen, QueueAccess::Visits, blobs, settings)?;
     let (url, address) = (dashboard.url(), dashboard.address().to_string());
     if out.is_json() {
         out.json(&Listening { url: url.clone(), address })?;
@@ -56,7 +57,7 @@ pub async fn run(args: &DashboardArgs, settings: &Settings, out: &Out) -> Result
 /// # Errors
 /// Returns an error if the address cannot be listened on.
 pub(crate) fn beside(
-    listen: &Listen,
+    listen: SocketAddr,
     queue: Arc<dyn QueueAdmin>,
     blobs: Arc<dyn BlobStore>,
     settings: &Settings,
@@ -68,7 +69,7 @@ pub(crate) fn beside(
 }
 
 fn start(
-    Listen { listen }: &Listen,
+    listen: SocketAddr,
     queue: QueueAccess,
     blobs: Arc<dyn BlobStore>,
     settings: &Settings,
@@ -88,14 +89,8 @@ fn start(
             listen.ip()
         );
     }
-    let config = Config {
-        listen: *listen,
-        token,
-        run: settings.output_dir.clone(),
-        queue,
-        blobs,
-        waits: waits(settings),
-    };
+    let config =
+        Config { listen, token, run: settings.output_dir.clone(), queue, blobs, waits: waits(settings) };
     Dashboard::start(config).map_err(|error| {
         let message = format!("cannot listen on {listen}: {error}");
         let (exit, advice) = match error.kind() {

@@ -35,8 +35,7 @@ pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<
         return Err(source_arguments::no_sources());
     }
     // Signals are caught from here on; before, Ctrl-C ends the process at once.
-    let dashboard = args.dashboard.then(|| args.listen.clone());
-    let locked = args.locked.clone();
+    let (locked, dashboard) = (args.locked.clone(), args.dashboard);
     let run = StageRun { locked, dashboard, ..StageRun::new(&Lane::ALL, Until::Drained)? };
     match (&args.sample, &args.sample_output) {
         // Offline, no host can be probed. A lock describes another corpus than the sample library.

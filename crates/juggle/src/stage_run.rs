@@ -4,7 +4,7 @@
 //! here. The end has a fixed order: block pages are retracted before duplicates are marked, and the lock is
 //! written last, because it covers the documents that are left.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use corpus::lock::LockReport;
 use flow::{
@@ -24,7 +24,6 @@ use tokio::time::Instant;
 
 use crate::{
     broker_command::broker_command,
-    cli::Listen,
     dashboard_command, directory,
     exit::{CliError, Exit},
     lock_session::{self, LockSession},
@@ -48,7 +47,7 @@ pub(crate) struct StageRun {
     /// Directories and files that are watched for new sources.
     pub(crate) watch: Vec<PathBuf>,
     /// The address of the dashboard, if one is wanted.
-    pub(crate) dashboard: Option<Listen>,
+    pub(crate) dashboard: Option<SocketAddr>,
     /// Draining begins at the first signal, see [`signals`].
     pub(crate) shutdown: Shutdown,
     pub(crate) trigger: Trigger,
@@ -123,7 +122,7 @@ impl StageRun {
             let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
             dashboard_command::beside(listen, Arc::clone(&queue), blobs, settings)
         };
-        let _dashboard = self.dashboard.as_ref().map(beside).transpose()?;
+        let _dashboard = self.dashboard.map(beside).transpose()?;
         let progress =
             Progress::start(show, Arc::clone(&queue), &stages.metered(self.lanes), waits(settings));
         let ended = tokio::select! {

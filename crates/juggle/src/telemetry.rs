@@ -20,7 +20,7 @@ use settings::{
 
 /// Crates whose log lines are shown at the chosen level. Those of other crates are shown only if they are
 /// errors.
-const CRATES: [&str; 14] = [
+const CRATES: [&str; 15] = [
     "juggle",
     "settings",
     "flow",
@@ -35,6 +35,7 @@ const CRATES: [&str; 14] = [
     "export",
     "test_server",
     "event_log",
+    "dashboard",
 ];
 
 /// The crate whose lines are the events of a run, which `-v` shows.

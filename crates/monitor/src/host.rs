@@ -1,5 +1,6 @@
 //! The state of a host: what it waits for, until when, and why.
 
+use event_log::line::public;
 use flow::{
     clock::Millis,
     failure::{Failure, Reason},
@@ -18,7 +19,7 @@ pub struct HostView {
     pub state: HostState,
     /// The time from now to the end of the pause or the wait, if there is one.
     pub for_ms: Option<Millis>,
-    /// The failure that caused the pause.
+    /// The failure that caused the pause. Its URL has neither a password nor a query.
     pub why: Option<Failure>,
     /// Texts that could be requested now.
     pub ready: u64,
@@ -93,7 +94,7 @@ impl HostView {
             host: group.as_ref()?.0.clone(),
             state: HostState::of(stats),
             for_ms: pause.as_ref().map(|pause| pause.for_ms),
-            why: pause.as_ref().and_then(|pause| pause.why.clone()),
+            why: pause.as_ref().and_then(|pause| pause.why.as_ref()).map(without_secrets),
             ready: *ready,
             delayed: *delayed,
             in_flight: *in_flight,
@@ -120,6 +121,10 @@ impl HostView {
     }
 }
 
+fn without_secrets(failure: &Failure) -> Failure {
+    Failure::new(failure.reason, public(&failure.message))
+}
+
 #[cfg(test)]
 mod tests {
     use flow::job::Group;
@@ -129,7 +134,7 @@ mod tests {
     fn stats(ready: u64, in_flight: u64, pause: Option<(Millis, Option<Reason>)>) -> GroupStats {
         let pause = pause.map(|(for_ms, reason)| GroupPause {
             for_ms,
-            why: reason.map(|reason| Failure::new(reason, "http://h/a: 429 Too Many Requests")),
+            why: reason.map(|reason| Failure::new(reason, "http://h/a?key=secret: 429 Too Many Requests")),
         });
         GroupStats { group: Some(Group("h".into())), ready, delayed: 2, in_flight, pause }
     }
@@ -153,6 +158,7 @@ mod tests {
         }
         let view = HostView::of(&stats(3, 1, Some((900, busy))), 0).unwrap();
         assert_eq!(view.reason().unwrap(), "429 Too Many Requests");
+        assert!(!view.why.unwrap().message.contains("secret"));
         assert_eq!(HostView::of(&GroupStats { group: None, ..stats(1, 1, None) }, 0), None);
     }
 
