@@ -271,6 +271,8 @@ async fn jobs_and_lanes_are_changed_as_asked_and_nothing_else() {
     assert_eq!(dashboard.post("/api/retry", &json!({ "ids": ["t0"] })).await.json(), json!({ "changed": 0 }));
     let paused = dashboard.post("/api/pause", &json!({ "lane": "fetch" })).await.json();
     assert_eq!(paused, json!({ "lane": "fetch", "paused": true }));
+    let said = dashboard.get("/api/status").await.json();
+    assert_eq!(said["lanes"]["fetch"]["paused"], true, "an answer never is older than a change before it");
     let status = harness.juggle(&["status", "--json"], "out", NOTHING).await.expect(0).json();
     let fetch = &status["lanes"]["fetch"];
     assert_eq!(

@@ -273,6 +273,7 @@ async fn change(app: &App, change: JobChange, body: ChangeBody) -> Result<Respon
     let count = made?;
     if count > 0 {
         app.run.note(change.event(), lane, Some(count));
+        app.live.change();
     }
     Ok(Json(serde_json::json!({ "changed": count })).into_response())
 }
@@ -335,5 +336,6 @@ async fn set_paused(app: &App, pause: Pause, lane: Lane) -> Result<Response, Api
     open.close(set).await?;
     let is_paused = pause == Pause::Paused;
     app.run.note(if is_paused { Kind::Paused } else { Kind::Resumed }, Some(lane), None);
+    app.live.change();
     Ok(Json(serde_json::json!({ "lane": lane, "paused": is_paused })).into_response())
 }

@@ -18,7 +18,10 @@ use event_log::{
     line::{Kind, Line},
     reader::LogReader,
 };
-use flow::clock::Millis;
+use flow::{
+    clock::{Millis, millis},
+    queue::QueueError,
+};
 use futures_util::{Stream, stream};
 use monitor::{
     snapshot::Snapshot,
@@ -34,10 +37,13 @@ use crate::run::Run;
 
 /// The time between two samples.
 const BEAT: Duration = Duration::from_secs(1);
+/// The same while no process works on the run. Then the queue is opened for each sample, and hardly changes.
+const IDLE_BEAT: Duration = Duration::from_secs(5);
 /// The time after the last look at which sampling stops.
 const LOOKED_AT: Duration = Duration::from_secs(10);
-/// The age of a sample that is still shown. A queue that answers slowly makes samples older.
-const FRESH_MS: Millis = 2_500;
+/// The time after the next sample is due for which a sample is still shown, because the queue may answer
+/// slowly.
+const LATE_MS: Millis = 1_500;
 /// The maximum time that a request waits for a sample.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// The maximum number of readers of `/events`.
@@ -49,6 +55,10 @@ const NOTABLE_MAX: usize = 12;
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     pub(crate) at_ms: Millis,
+    /// The time before the queue was asked.
+    begun_ms: Millis,
+    /// The time of the next sample.
+    next_ms: Millis,
     /// The queue, or why it cannot be read.
     pub(crate) snapshot: Result<Arc<Snapshot>, String>,
     pub(crate) log: Arc<LogFacts>,
@@ -84,6 +94,10 @@ struct Looks {
     begun: Instant,
     last_ms: AtomicU64,
     wake: Notify,
+    /// The time of the last change of the queue by a request. Older samples are not shown.
+    changed_ms: AtomicU64,
+    /// Wakes the sampler after such a change.
+    changed: Notify,
 }
 
 impl Looks {
@@ -103,8 +117,13 @@ impl Live {
     /// Starts sampling, on the runtime of the caller.
     pub(crate) fn start(run: &Arc<Run>) -> Self {
         let (sender, samples) = watch::channel(None);
-        let looks =
-            Arc::new(Looks { begun: Instant::now(), last_ms: AtomicU64::new(0), wake: Notify::new() });
+        let looks = Arc::new(Looks {
+            begun: Instant::now(),
+            last_ms: AtomicU64::new(0),
+            wake: Notify::new(),
+            changed_ms: AtomicU64::new(0),
+            changed: Notify::new(),
+        });
         tokio::spawn(sample(Arc::clone(run), sender, Arc::clone(&looks)));
         let subscribers = Arc::new(Semaphore::new(SUBSCRIBERS_MAX));
         Self { samples, looks, subscribers, run: Arc::clone(run) }
@@ -115,12 +134,21 @@ impl Live {
         self.looks.look();
         let now = self.run.clock.now_ms();
         let is_fresh = |sample: &Option<Arc<Sample>>| {
-            sample.as_ref().is_some_and(|sample| sample.at_ms.saturating_add(FRESH_MS) >= now)
+            let changed_ms = self.looks.changed_ms.load(Ordering::Relaxed);
+            sample.as_ref().is_some_and(|sample| {
+                sample.begun_ms >= changed_ms && sample.next_ms.saturating_add(LATE_MS) >= now
+            })
         };
         let mut samples = self.samples.clone();
         let waiting = samples.wait_for(is_fresh);
         drop(tokio::time::timeout(WAIT_MAX, waiting).await);
         self.samples.borrow().clone()
+    }
+
+    /// Takes a new sample at once, because a request has changed the queue.
+    pub(crate) fn change(&self) {
+        self.looks.changed_ms.store(self.run.clock.now_ms(), Ordering::Relaxed);
+        self.looks.changed.notify_one();
     }
 
     /// Returns the number of readers of [`events`](Self::events).
@@ -177,22 +205,33 @@ async fn sample(run: Arc<Run>, sender: watch::Sender<Option<Arc<Sample>>>, looks
         let begun = Instant::now();
         let (back, log_error) = follower.follow(run.path.clone()).await;
         follower = back;
-        let snapshot = take(&run).await.map(Arc::new).map_err(|error| error.to_string());
+        let begun_ms = run.clock.now_ms();
+        let taken = take(&run).await;
+        let beat = if matches!(taken, Ok((_, true))) { IDLE_BEAT } else { BEAT };
+        let snapshot = taken.map(|(snapshot, _)| Arc::new(snapshot)).map_err(|error| error.to_string());
         let log = Arc::clone(&follower.facts);
         let json = snapshot.as_ref().map_or_else(|_| Bytes::new(), |snapshot| json(&run, snapshot, &log));
-        let sample = Sample { at_ms: run.clock.now_ms(), snapshot, log, log_error, json };
+        let at_ms = run.clock.now_ms();
+        // A machine that is busy is not asked more often than it can answer.
+        let pause = beat.saturating_sub(begun.elapsed()).max(BEAT / 4);
+        let next_ms = at_ms.saturating_add(millis(pause));
+        let sample = Sample { at_ms, begun_ms, next_ms, snapshot, log, log_error, json };
         if sender.send(Some(Arc::new(sample))).is_err() {
             return;
         }
-        // A machine that is busy is not asked more often than it can answer.
-        tokio::time::sleep(BEAT.saturating_sub(begun.elapsed()).max(BEAT / 4)).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = looks.changed.notified() => {}
+        }
     }
 }
 
-async fn take(run: &Run) -> Result<Snapshot, flow::queue::QueueError> {
+/// Returns a snapshot, and whether no other process uses the queue.
+async fn take(run: &Run) -> Result<(Snapshot, bool), QueueError> {
     let open = run.open_queue().await?;
+    let is_idle = open.is_idle();
     let taken = Snapshot::take(&*open.queue, &run.waits).await;
-    open.close(taken).await
+    open.close(taken.map(|snapshot| (snapshot, is_idle))).await
 }
 
 fn json(run: &Run, snapshot: &Snapshot, log: &LogFacts) -> Bytes {

@@ -69,6 +69,11 @@ impl Run {
 }
 
 impl OpenQueue {
+    /// Returns whether no other process uses the queue. Then it is opened from its files for each visit.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.visit.as_ref().is_some_and(|(connection, _)| connection.is_owner())
+    }
+
     /// Closes it after a use, and returns the result of the use.
     pub(crate) async fn close<T>(self, result: Result<T, QueueError>) -> Result<T, QueueError> {
         // The owner ends only when no client is left.

@@ -43,6 +43,12 @@ impl QueueConnection {
         Arc::new(self.client.clone())
     }
 
+    /// Returns whether this process owns the queue.
+    #[must_use]
+    pub const fn is_owner(&self) -> bool {
+        self.owned.is_some()
+    }
+
     /// Owns the queue and serves it to other processes, or joins the owner if there is one.
     ///
     /// # Errors

@@ -118,5 +118,5 @@ fn row(name: &str, view: Option<&HostView>, requests: &HostRequests, now_ms: u64
 
 /// Returns the distance of two requests to a host: `500 ms`, `2s`.
 fn distance(ms: u64) -> String {
-    if ms % 1_000 == 0 { short_span(ms) } else { format!("{ms} ms") }
+    if ms.is_multiple_of(1_000) { short_span(ms) } else { format!("{ms} ms") }
 }
