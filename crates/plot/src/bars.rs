@@ -3,7 +3,7 @@
 use maud::Markup;
 
 use crate::{
-    frame::{BOTTOM, HEIGHT, LEFT, Labels, RIGHT, TOP, WIDTH, axis_y, frame, put, text},
+    frame::{BOTTOM, HEIGHT, LEFT, Labels, RIGHT, TOP, WIDTH, axis_y, frame, rectangle, text},
     numbers::{grouped, real},
 };
 
@@ -27,16 +27,8 @@ pub fn stacked_bars(labels: Labels<'_>, rows: &[(String, Vec<u64>)]) -> Markup {
         let (x, mut below) = (LEFT + slot * real(at as u64), 0);
         for (series, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
             let (y1, y0) = (y_of(below + value), y_of(below));
-            put(
-                &mut svg,
-                format_args!(
-                    r#"<rect class="s{}" x="{:.1}" y="{y1:.1}" width="{:.1}" height="{:.1}"/>"#,
-                    series + 1,
-                    x + slot * 0.1,
-                    (slot * 0.8).max(0.5),
-                    (y0 - y1).max(0.5),
-                ),
-            );
+            let size = [(slot * 0.8).max(0.5), (y0 - y1).max(0.5)];
+            rectangle(&mut svg, series + 1, [x + slot * 0.1, y1], size);
             below += value;
         }
         if at % every == 0 {
@@ -47,7 +39,7 @@ pub fn stacked_bars(labels: Labels<'_>, rows: &[(String, Vec<u64>)]) -> Markup {
 }
 
 /// Returns the end of a linear axis, and the distance of its ticks: 1, 2 or 5 times a power of ten.
-fn scale(highest: u64) -> (u64, u64) {
+pub(crate) fn scale(highest: u64) -> (u64, u64) {
     let rough = highest.div_ceil(4).max(1);
     let power = 10_u64.pow(rough.ilog10());
     let step = [1, 2, 5, 10].map(|factor| factor * power).into_iter().find(|step| *step >= rough);

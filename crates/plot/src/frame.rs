@@ -24,10 +24,11 @@ pub struct Labels<'l> {
     pub y: &'l str,
 }
 
+/// Returns a picture of the usual size, with the names of both axes.
 pub(crate) fn frame(labels: Labels<'_>, inner: &str) -> Markup {
     let Labels { title, description, x, y } = labels;
     html! {
-        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" {
+        svg class="plot" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" {
             title { (title) }
             desc { (description) }
             (PreEscaped(inner))
@@ -38,16 +39,29 @@ pub(crate) fn frame(labels: Labels<'_>, inner: &str) -> Markup {
     }
 }
 
+/// Draws a line of the grid, with its label on the vertical axis.
 pub(crate) fn axis_y(svg: &mut String, y: f64, label: &str) {
     put(svg, format_args!(r#"<path class="axis" d="M{LEFT} {y:.1}H{:.1}"/>"#, WIDTH - RIGHT));
     text(svg, LEFT - 6.0, y + 4.0, "end", label);
 }
 
+/// Writes a text. `anchor` is `start`, `middle` or `end`.
 pub(crate) fn text(svg: &mut String, x: f64, y: f64, anchor: &str, content: &str) {
     let content = html! { (content) }.into_string();
     put(svg, format_args!(r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{content}</text>"#));
 }
 
+/// Draws a rectangle in the colour of a series, counted from 1.
+pub(crate) fn rectangle(svg: &mut String, series: usize, [x, y]: [f64; 2], [width, height]: [f64; 2]) {
+    put(
+        svg,
+        format_args!(
+            r#"<rect class="s{series}" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}"/>"#
+        ),
+    );
+}
+
+/// Appends markup.
 pub(crate) fn put(svg: &mut String, part: std::fmt::Arguments<'_>) {
     svg.write_fmt(part).expect("a string takes everything");
 }

@@ -1,20 +1,29 @@
 //! Pictures in SVG, written by hand: no script, no font, and a title, a description and axes in each.
 //!
-//! In reading order: `frame` has the texts and axes of a picture; [`stacked_bars`] and [`log_log_curve`] draw
-//! one; [`grouped`] writes numbers.
+//! In reading order:
 //!
-//! The pictures have no colours of their own. They name the classes of [`STYLE`], which the page has to
-//! include.
+//! * `frame`: the texts and axes of a picture; `numbers`: numbers as people read them;
+//! * [`stacked_bars`], [`log_log_curve`]: pictures for a page;
+//! * [`time_bars`], [`timeline`]: pictures for a file of their own, which [`standalone`] makes.
+//!
+//! The pictures have no colours of their own. They name the classes of [`STYLE`], which a page has to
+//! include. A file has it in itself.
 
 mod bars;
 mod curve;
+mod document;
 mod frame;
 mod numbers;
+mod time_bars;
+mod timeline;
 
 pub use bars::stacked_bars;
 pub use curve::log_log_curve;
+pub use document::{Picture, standalone};
 pub use frame::Labels;
 pub use numbers::grouped;
+pub use time_bars::{TimeBar, time_bars};
+pub use timeline::{TimelineLane, TimelineSpan, timeline};
 
 /// The style sheet of the pictures: a palette for light and dark pages, and the classes that use it.
 ///
