@@ -35,7 +35,7 @@ fn crates_depend_on_each_other_only_as_the_dataflow_says() {
             // It gives each stage its configuration.
             "settings" => assert_eq!(ours, ["corpus", "fetch", "flow", "process", "sources", "store"]),
             // It measures the stages, so it runs them.
-            "compare" => assert_eq!(ours, ["fetch", "flow", "process", "store", "test-server"]),
+            "compare" => assert_eq!(ours, ["fetch", "flow", "plot", "process", "store", "test-server"]),
             // One value of what the queue and the log of events say.
             "monitor" => assert_eq!(ours, ["corpus", "event-log", "flow"]),
             "dashboard" => {

@@ -1,102 +1,117 @@
-//! Draws the figures as SVG, a bar for each row. Text stays text, in the reader's font.
+//! Draws the figures as one SVG file: a bar for each row, and a timeline for each way of the whole.
 
-use plotters::{
-    backend::SVGBackend,
-    coord::Shift,
-    drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea},
-    element::{PathElement, Rectangle, Text},
-    style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle, WHITE},
-};
+use plot::{Labels, Picture, TimeBar, TimelineLane, TimelineSpan};
 
 use crate::{
     comparison::Comparison,
-    error::CompareError,
-    measurement::{Measurement, Workload, time},
+    measurement::{Measurement, Work, time},
+    timeline::{Cell, Lane, Timeline},
 };
 
-const WIDTH: i32 = 960;
-/// The columns at which bars begin and the longest ends.
-const BARS: (i32, i32) = (330, 730);
-const MARGIN: i32 = 20;
-const LINE: i32 = 28;
-const BAR: i32 = 16;
-/// The height of the title.
-const HEAD: i32 = 70;
-/// Colours that can be told apart without seeing red or green (Okabe and Ito).
-const FETCH: RGBColor = RGBColor(0, 114, 178);
-const PROCESS: RGBColor = RGBColor(230, 159, 0);
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type DrawingError = DrawingAreaErrorKind<std::io::Error>;
+/// What the colours of a timeline mean, in the order of their series.
+const LEGEND: [&str; 2] = ["works", "waits"];
 
 /// Draws the figures as SVG.
-///
-/// # Errors
-/// Returns the errors of the drawing library, which has none when it draws in memory.
-pub fn svg(comparison: &Comparison) -> Result<String, CompareError> {
-    let mut svg = String::new();
-    draw(comparison, &mut svg).map_err(CompareError::start)?;
-    Ok(svg)
+#[must_use]
+pub fn svg(comparison: &Comparison) -> String {
+    let mut pictures = vec![bars(comparison)];
+    pictures.extend(comparison.timelines.iter().map(timeline));
+    plot::standalone("Serial, concurrent and parallel work", &comparison.conditions(), &pictures)
 }
 
-fn draw(comparison: &Comparison, svg: &mut String) -> Result<(), DrawingError> {
+fn bars(comparison: &Comparison) -> Picture {
     let rows = &comparison.rows;
-    let height = HEAD + (rows.len() as i32 + 1) * LINE + MARGIN;
-    let area = SVGBackend::with_string(svg, (WIDTH as u32, height as u32)).into_drawing_area();
-    area.fill(&WHITE)?;
-    let title =
-        format!("Mean time of {} runs, and its standard deviation; shorter is better", comparison.runs);
-    write(&area, &title, (MARGIN, MARGIN), 21)?;
-    let first_line = comparison.conditions().lines().next().unwrap_or_default().to_owned();
-    write(&area, &first_line, (MARGIN, MARGIN + 26), 15)?;
-    let mut top = HEAD;
-    for (at, row) in rows.iter().enumerate() {
-        // Half a line separates rows that have another scale.
-        if at > 0 && !row.work.is_like(rows[at - 1].work) {
-            top += LINE / 2;
-        }
-        draw_row(&area, row, top, longest(rows, row.work))?;
-        top += LINE;
-    }
-    area.present()
-}
-
-/// Returns the seconds of the longest bar. Fetching and processing have scales of their own.
-fn longest(rows: &[Measurement], work: Workload) -> f64 {
-    let ends = rows.iter().filter(|row| row.work.is_like(work)).map(end);
-    // Not 0, because positions are divided by it.
-    ends.fold(f64::MIN_POSITIVE, f64::max)
-}
-
-fn end(row: &Measurement) -> f64 {
-    row.mean + row.standard_deviation.unwrap_or(0.0)
-}
-
-fn draw_row(area: &Area<'_>, row: &Measurement, top: i32, longest: f64) -> Result<(), DrawingError> {
-    let at = |seconds: f64| BARS.0 + (seconds / longest * f64::from(BARS.1 - BARS.0)).round() as i32;
-    let colour = match row.work {
-        Workload::Fetch { .. } => FETCH,
-        Workload::Process { .. } => PROCESS,
+    let said: Vec<String> = rows.iter().map(|row| format!("{}: {}", row.name, figures(row))).collect();
+    let labels = Labels {
+        title: &format!("Mean time of {} runs ± standard deviation; shorter is better", comparison.runs),
+        description: &format!("{}.", said.join("; ")),
+        x: "time, logarithmic: each line of the grid is ten times the one before",
+        y: "",
     };
-    write(area, &row.name, (MARGIN, top + 1), 17)?;
-    // At least one pixel wide, so that the fastest row is visible.
-    area.draw(&Rectangle::new([(BARS.0, top), (at(row.mean).max(BARS.0 + 1), top + BAR)], colour.filled()))?;
-    if let Some(deviation) = row.standard_deviation {
-        let (from, to, middle) =
-            (at((row.mean - deviation).max(0.0)), at(row.mean + deviation), top + BAR / 2);
-        for line in [
-            [(from, middle), (to, middle)],
-            [(from, middle - 4), (from, middle + 4)],
-            [(to, middle - 4), (to, middle + 4)],
-        ] {
-            area.draw(&PathElement::new(line, ShapeStyle::from(&BLACK).stroke_width(1)))?;
-        }
-    }
-    let figures = format!("{} {}   {:.2}×", time(row.mean), row.deviation(), row.speed_up);
-    write(area, &figures, (at(end(row)) + 10, top + 1), 16)
+    let bar = |row: &Measurement| TimeBar {
+        name: row.name.clone(),
+        note: figures(row),
+        series: series(row.workload.work),
+        mean: row.mean,
+        deviation: row.standard_deviation,
+    };
+    plot::time_bars(labels, &rows.iter().map(bar).collect::<Vec<_>>())
 }
 
-/// Writes a text. The font is four fifths of `size` pixels high, as plotters counts.
-fn write(area: &Area<'_>, text: &str, at: (i32, i32), size: i32) -> Result<(), DrawingError> {
-    area.draw(&Text::new(text.to_owned(), at, ("sans-serif", size).into_font().color(&BLACK)))
+fn figures(row: &Measurement) -> String {
+    format!("{} {}", time(row.mean), row.deviation())
+}
+
+/// Returns the colour of a work: its position in [`Work::ALL`], from 1.
+fn series(work: Work) -> usize {
+    match work {
+        Work::Fetch => 1,
+        Work::Save => 2,
+        Work::Process => 3,
+        Work::Whole => 4,
+    }
+}
+
+fn timeline(timeline: &Timeline) -> Picture {
+    let (way, lanes) = (timeline.way.name(), &timeline.lanes);
+    let title = format!("The whole, {way}: who works and who waits, one lane a thread");
+    let said: Vec<String> = lanes.iter().map(|lane| format!("{}: {}", lane.name, note(lane))).collect();
+    let description = format!("Sampled in a run of {}. {}.", time(timeline.seconds), said.join("; "));
+    let mut x = format!("time of one sampled run of {}", time(timeline.seconds));
+    if timeline.lanes_left_out > 0 {
+        x.push_str(&format!("; {} more not shown", timeline.lanes_left_out));
+    }
+    let labels = Labels { title: &title, description: &description, x: &x, y: "" };
+    let drawn: Vec<TimelineLane> = lanes
+        .iter()
+        .map(|lane| TimelineLane {
+            name: lane.name.clone(),
+            note: note(lane),
+            spans: spans(lane, timeline.seconds),
+        })
+        .collect();
+    plot::timeline(labels, timeline.seconds, &drawn, &LEGEND)
+}
+
+fn note(lane: &Lane) -> String {
+    format!("works {:.0} %", lane.share_working() * 100.0)
+}
+
+/// Returns a span for each run of equal cells.
+fn spans(lane: &Lane, seconds: f64) -> Vec<TimelineSpan> {
+    let width = seconds / lane.cells.len() as f64;
+    let (mut spans, mut at) = (Vec::new(), 0);
+    for same in lane.cells.chunk_by(|one, next| one == next) {
+        let (start, end) = (at as f64 * width, (at + same.len()) as f64 * width);
+        at += same.len();
+        match same.first() {
+            Some(Cell::Working) => spans.push(TimelineSpan { start, end, series: 1 }),
+            Some(Cell::Waiting) => spans.push(TimelineSpan { start, end, series: 2 }),
+            None => {}
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_as_long_as_its_cells() {
+        let cells = [Cell::Waiting, Cell::Working, Cell::Working, Cell::Waiting].to_vec();
+        let lane = Lane { name: "a".to_owned(), working_seconds: 2.0, waiting_seconds: 2.0, cells };
+        let expected = [
+            TimelineSpan { start: 0.0, end: 1.0, series: 2 },
+            TimelineSpan { start: 1.0, end: 3.0, series: 1 },
+            TimelineSpan { start: 3.0, end: 4.0, series: 2 },
+        ];
+        assert_eq!(spans(&lane, 4.0), expected);
+        assert_eq!(note(&lane), "works 50 %");
+    }
+
+    #[test]
+    fn every_work_has_a_colour_of_its_own() {
+        assert_eq!(Work::ALL.map(series), [1, 2, 3, 4]);
+    }
 }

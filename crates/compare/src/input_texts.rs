@@ -16,8 +16,11 @@ const TEXTS_MAX: usize = 1_000;
 /// The texts of a directory.
 #[derive(Debug, Serialize)]
 pub struct InputTexts {
-    /// The directory.
-    pub(crate) directory: PathBuf,
+    /// The directory, unless the program brought the texts with it.
+    pub(crate) directory: Option<PathBuf>,
+    /// The directory that they are read from.
+    #[serde(skip)]
+    pub(crate) path: PathBuf,
     /// The number of texts that are used.
     #[serde(rename = "texts")]
     pub(crate) count: usize,
@@ -70,6 +73,20 @@ impl InputTexts {
         if list.is_empty() {
             return Err(CompareError::NoTexts(directory.to_owned()));
         }
-        Ok(Self { directory: directory.to_owned(), count: list.len(), bytes, left_out, list })
+        let (path, count) = (directory.to_owned(), list.len());
+        Ok(Self { directory: Some(path.clone()), path, count, bytes, left_out, list })
+    }
+
+    /// Returns the same texts as those of the bundled sample. Their directory is of no interest to people.
+    #[must_use]
+    pub fn of_the_sample(self) -> Self {
+        Self { directory: None, ..self }
+    }
+
+    /// Returns the origin of the texts for people.
+    pub(crate) fn origin(&self) -> String {
+        let directory = self.directory.as_ref();
+        directory
+            .map_or_else(|| "the bundled sample".to_owned(), |directory| format!("'{}'", directory.display()))
     }
 }

@@ -1,210 +1,186 @@
 //! Says what the figures mean. Each sentence follows from the measurements.
 
-use std::{cmp::Ordering, time::Duration};
+use std::cmp::Ordering;
 
 use indicatif::HumanCount;
 use process::config::Chunk;
 
-use crate::measurement::{Measurement, Workload, time};
+use crate::{
+    cores,
+    measurement::{Measurement, Way, Work, time},
+    timeline::Timeline,
+};
 
-/// Smaller differences count as none, as a share of the larger mean.
-const SHARE_MIN: f64 = 0.03;
-/// The same for rows with one run, whose deviation is unknown.
-// A tenth: single runs on a shared machine differ by this much.
-const SHARE_OF_ONE_RUN_MIN: f64 = 0.1;
-
-/// The conditions of the measurements.
-pub struct Conditions {
-    /// The number of cores.
-    pub cores: usize,
-    /// The delay of each response.
-    pub latency: Duration,
-    /// The number of lines that are processed.
-    pub lines: u64,
-}
-
-/// Returns the interpretation, one paragraph.
+/// Returns the interpretation, one paragraph. `lines` is the number of lines of a run.
 #[must_use]
-pub fn interpret(rows: &[Measurement], facts: &Conditions) -> String {
-    let find = |is: &dyn Fn(Workload) -> bool| rows.iter().find(|row| is(row.work));
-    let in_chunks: Vec<(usize, &Measurement)> =
-        rows.iter().filter_map(|row| Some((threads_in_chunks(row.work)?, row))).collect();
-    // The rows are ordered by threads, so the last one has the most.
-    let within = in_chunks.iter().rfind(|(threads, _)| *threads <= facts.cores).copied();
-    let beyond = in_chunks.iter().rfind(|(threads, _)| *threads > facts.cores).copied();
+pub fn interpret(rows: &[Measurement], timelines: &[Timeline], lines: u64) -> String {
+    if rows.iter().any(|row| row.standard_deviation.is_none()) {
+        return "With one run of each row it is unknown how much the runs vary, so nothing is concluded. \
+                Use --runs 3 or more."
+            .to_owned();
+    }
     let mut sentences = Vec::new();
-    if let (Some(serial), Some(concurrent)) = (
-        find(&|work| work == Workload::Fetch { at_a_time: 1 }),
-        find(&|work| matches!(work, Workload::Fetch { at_a_time } if at_a_time > 1)),
-    ) {
-        sentences.push(of_fetching(serial, concurrent, facts.latency));
+    for work in Work::ALL {
+        let find = |way| rows.iter().find(|row| (row.workload.work, row.workload.way) == (work, way));
+        let (serial, concurrent, parallel) = (find(Way::Serial), find(Way::Concurrent), find(Way::Parallel));
+        if let Some((serial, concurrent)) = serial.zip(concurrent) {
+            sentences.push(of_concurrency(serial, concurrent));
+        }
+        if let Some((before, parallel)) = concurrent.or(serial).zip(parallel) {
+            sentences.push(of_parallelism(before, parallel));
+        }
     }
-    if let (Some((_, one)), Some((threads, many))) = (in_chunks.first(), within) {
-        sentences.push(of_threads(one, many, threads));
-    }
-    if let (Some((cores, within)), Some((threads, beyond))) = (within, beyond) {
-        sentences.push(of_more_threads(within, cores, beyond, threads));
-    }
-    let pieces = |wanted: fn(Chunk) -> bool| {
-        let row = find(&|work| matches!(work, Workload::Process { chunk, .. } if wanted(chunk)))?;
-        let Workload::Process { threads, .. } = row.work else { return None };
-        let chunks = in_chunks.iter().find(|(count, _)| *count == threads)?.1;
-        Some((chunks, row))
-    };
-    if let Some((chunks, whole)) = pieces(|chunk| chunk == Chunk::Whole) {
+    let in_pieces = |is: fn(Chunk) -> bool| rows.iter().find(|row| is(row.workload.chunk));
+    let chunks =
+        rows.iter().find(|row| (row.workload.work, row.workload.way) == (Work::Process, Way::Parallel));
+    if let Some((chunks, whole)) = chunks.zip(in_pieces(|chunk| chunk == Chunk::Whole)) {
         sentences.push(of_whole_texts(chunks, whole));
     }
-    if let Some((chunks, lines)) = pieces(|chunk| matches!(chunk, Chunk::Bytes(_))) {
-        sentences.push(of_lines(chunks, lines, facts.lines));
+    if let Some((chunks, by_line)) = chunks.zip(in_pieces(|chunk| matches!(chunk, Chunk::Bytes(_)))) {
+        sentences.push(of_lines(chunks, by_line, lines));
     }
+    sentences.extend(timelines.iter().filter(|timeline| timeline.way == Way::Serial).filter_map(of_waiting));
     sentences.join(" ")
 }
 
-fn threads_in_chunks(work: Workload) -> Option<usize> {
-    match work {
-        Workload::Process { threads, chunk: Chunk::Auto } => Some(threads),
-        Workload::Process { .. } | Workload::Fetch { .. } => None,
-    }
-}
-
-/// Compares the means of two rows, and returns how many times as long the slower took. They are equal if they
-/// differ by no more than the sum of their standard deviations.
+/// Compares the means of two rows, and returns how many times as long the slower took. They are equal if the
+/// intervals of mean ± standard deviation overlap.
 fn compared(row: &Measurement, other: &Measurement) -> (Ordering, f64) {
     let (less, more) = (row.mean.min(other.mean), row.mean.max(other.mean));
-    let scatter = row.standard_deviation.zip(other.standard_deviation).map(|(one, two)| one + two);
-    let least = scatter.map_or(more * SHARE_OF_ONE_RUN_MIN, |scatter| scatter.max(more * SHARE_MIN));
-    let order = if more - less <= least { Ordering::Equal } else { row.mean.total_cmp(&other.mean) };
+    let deviations = row.standard_deviation.zip(other.standard_deviation).map(|(one, two)| one + two);
+    let overlap = deviations.is_none_or(|deviations| more - less <= deviations);
+    let order = if overlap { Ordering::Equal } else { row.mean.total_cmp(&other.mean) };
     // A mean of zero gives no ratio; it happens only with a clock that is too coarse.
     (order, if less > 0.0 { more / less } else { 1.0 })
 }
 
-fn of_fetching(serial: &Measurement, concurrent: &Measurement, latency: Duration) -> String {
-    let waits = if latency.is_zero() {
-        "the server responds at once".to_owned()
-    } else {
-        format!("the server delays each response by {} ms", latency.as_millis())
-    };
-    let name = &concurrent.name;
+/// Returns a factor with as many digits as people can use.
+fn times(factor: f64) -> String {
+    if factor < 1.95 { format!("{factor:.2} times") } else { format!("{factor:.1} times") }
+}
+
+fn subject(work: Work) -> &'static str {
+    match work {
+        Work::Fetch => "Fetching",
+        Work::Save => "Saving",
+        Work::Process => "Processing",
+        Work::Whole => "Fetching, saving and processing",
+    }
+}
+
+fn of_concurrency(serial: &Measurement, concurrent: &Measurement) -> String {
+    let (who, at_a_time) = (subject(serial.workload.work), concurrent.workload.at_a_time);
+    let took = format!("took {} instead of {}", time(concurrent.mean), time(serial.mean));
     match compared(concurrent, serial) {
-        (Ordering::Less, times) => format!(
-            "Fetching is bound by waiting ({waits}). '{name}' took {} instead of {}, {times:.1} times as \
-             fast, because it waits for many responses at the same time. That is concurrency.",
-            time(concurrent.mean),
-            time(serial.mean)
+        // One core computes no faster with more tasks, so what is saved is waiting.
+        (Ordering::Less, factor) if cores::CAN_BIND => format!(
+            "{who} {at_a_time} texts at a time on one core {took}, {} as fast: while one text waits, another \
+             continues. That is concurrency.",
+            times(factor)
         ),
-        (Ordering::Equal, _) => format!(
-            "Fetching had little to wait for ({waits}). '{name}' took as long as one text at a time, \
-             within the variation of the runs, so concurrency has no effect here."
-        ),
-        (Ordering::Greater, times) => format!(
-            "Fetching had little to wait for ({waits}). '{name}' took {times:.1} times as long as one text \
-             at a time, so concurrency costs more than it saves here."
-        ),
-    }
-}
-
-fn of_threads(one: &Measurement, many: &Measurement, threads: usize) -> String {
-    if threads == 1 {
-        return "Processing had one core, so no work can be shared.".to_owned();
-    }
-    match compared(many, one) {
-        (Ordering::Less, times) => format!(
-            "Processing is bound by computing. {threads} threads took {} instead of {}, {times:.1} times \
-             as fast, which is {:.0} % of the maximum for {threads} cores. That is parallelism.",
-            time(many.mean),
-            time(one.mean),
-            times / threads as f64 * 100.0
-        ),
-        (Ordering::Equal, _) => format!(
-            "Processing on {threads} threads took as long as on one ({}), within the variation of the \
-             runs. Other programs use the cores, or there is too little work.",
-            time(one.mean)
-        ),
-        (Ordering::Greater, times) => format!(
-            "Processing on {threads} threads took {times:.1} times as long as on one ({}). Other programs \
-             use the cores, or there is too little work.",
-            time(one.mean)
-        ),
-    }
-}
-
-fn of_more_threads(within: &Measurement, cores: usize, beyond: &Measurement, threads: usize) -> String {
-    let cores_are = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
-    match compared(beyond, within) {
-        (Ordering::Less, times) => {
-            format!(
-                "{threads} threads on {cores_are} were {times:.2} times as fast as {cores}. With {cores}, \
-                 the cores were not busy all the time."
-            )
+        (Ordering::Less, factor) => {
+            format!("{who} {at_a_time} texts at a time {took}, {} as fast.", times(factor))
         }
         (Ordering::Equal, _) => {
             format!(
-                "{threads} threads on {cores_are} were no faster than {cores}, because the number of cores \
-                 limits the speed."
+                "{who} {at_a_time} texts at a time took as long as one by one, within what the runs vary."
             )
         }
-        (Ordering::Greater, times) => {
-            format!(
-                "{threads} threads on {cores_are} took {times:.2} times as long as {cores}, because the \
-                 number of cores limits the speed."
-            )
+        (Ordering::Greater, factor) => format!(
+            "{who} {at_a_time} texts at a time took {} as long as one by one ({} instead of {}).",
+            times(factor),
+            time(concurrent.mean),
+            time(serial.mean)
+        ),
+    }
+}
+
+fn of_parallelism(before: &Measurement, parallel: &Measurement) -> String {
+    let (who, threads) = (subject(before.workload.work), parallel.workload.threads);
+    // Without a concurrent row, what is saved may be waiting.
+    let lesson = if before.workload.way == Way::Serial { "" } else { " That is parallelism." };
+    match compared(parallel, before) {
+        (Ordering::Less, factor) => format!(
+            "{who} on {threads} threads took {} instead of {}, {} as fast.{lesson}",
+            time(parallel.mean),
+            time(before.mean),
+            times(factor)
+        ),
+        (Ordering::Equal, _) => {
+            format!("{who} on {threads} threads took as long, within what the runs vary.")
         }
+        (Ordering::Greater, factor) => format!(
+            "{who} on {threads} threads took {} as long ({} instead of {}).",
+            times(factor),
+            time(parallel.mean),
+            time(before.mean)
+        ),
     }
 }
 
 fn of_whole_texts(chunks: &Measurement, whole: &Measurement) -> String {
     match compared(whole, chunks) {
-        (Ordering::Less, times) => {
-            format!(
-                "Whole texts as tasks were {times:.2} times as fast as chunks. There were enough texts for \
-                 all threads."
-            )
+        (Ordering::Less, factor) => {
+            format!("Whole texts as pieces of work were {} as fast as chunks.", times(factor))
         }
         (Ordering::Equal, _) => {
-            "Whole texts as tasks took as long as chunks. There were enough texts for all threads.".to_owned()
+            "Whole texts as pieces of work took as long as chunks, within what the runs vary.".to_owned()
         }
-        (Ordering::Greater, times) => format!(
-            "Whole texts as tasks took {times:.2} times as long as chunks. The texts were too few, or too \
-             unequal in size, to keep all threads busy."
+        (Ordering::Greater, factor) => {
+            format!("Whole texts as pieces of work took {} as long as chunks.", times(factor))
+        }
+    }
+}
+
+fn of_lines(chunks: &Measurement, by_line: &Measurement, lines: u64) -> String {
+    let tasks = HumanCount(lines);
+    match compared(by_line, chunks) {
+        (Ordering::Less, factor) => {
+            format!("One task per line ({tasks} tasks) was {} as fast as chunks.", times(factor))
+        }
+        (Ordering::Equal, _) => {
+            format!("One task per line ({tasks} tasks) took as long as chunks, within what the runs vary.")
+        }
+        (Ordering::Greater, factor) => format!(
+            "One task per line ({tasks} tasks) took {} as long as chunks, {} more for each task.",
+            times(factor),
+            time((by_line.mean - chunks.mean) / lines.max(1) as f64)
         ),
     }
 }
 
-fn of_lines(chunks: &Measurement, lines: &Measurement, count: u64) -> String {
-    let tasks = HumanCount(count);
-    match compared(lines, chunks) {
-        (Ordering::Less, times) => {
-            format!("One task per line ({tasks} tasks) was {times:.2} times as fast as chunks.")
-        }
-        (Ordering::Equal, _) => format!(
-            "One task per line ({tasks} tasks) took as long as chunks, because starting a task costs \
-             little compared with a line."
-        ),
-        (Ordering::Greater, times) => format!(
-            "One task per line ({tasks} tasks) took {times:.1} times as long as chunks. The difference is \
-             the cost of starting the tasks and merging their results, {} for each task.",
-            time((lines.mean - chunks.mean) / count.max(1) as f64)
-        ),
+/// Says how much of the serial whole its threads worked, as it was sampled.
+fn of_waiting(serial: &Timeline) -> Option<String> {
+    // On one core, threads work one after the other.
+    if !cores::CAN_BIND || serial.lanes.is_empty() || serial.lanes_left_out > 0 {
+        return None;
     }
+    let worked: f64 = serial.lanes.iter().map(|lane| lane.working_seconds).sum();
+    let share = (worked / serial.seconds).min(1.0) * 100.0;
+    Some(format!(
+        "In the last serial run of the whole, threads worked for {share:.0} % of the time, and otherwise \
+         all of them waited."
+    ))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::measurement;
 
-    /// Two runs for each row, a hundredth apart.
-    fn told(seconds: [f64; 7], latency_ms: u64) -> String {
-        let mut rows = measurement::rows(16, 0, 2);
+    /// Two runs for each row, which differ by this share of their mean.
+    fn told(seconds: [f64; 14], differ: f64) -> String {
+        let mut rows = measurement::rows(16, 2, 2);
         for (row, seconds) in rows.iter_mut().zip(seconds) {
-            row.add(Duration::from_secs_f64(seconds * 0.995));
-            row.add(Duration::from_secs_f64(seconds * 1.005));
+            row.add(Duration::from_secs_f64(seconds * (1.0 - differ / 2.0)));
+            row.add(Duration::from_secs_f64(seconds * (1.0 + differ / 2.0)));
         }
-        interpret(
-            &rows,
-            &Conditions { cores: 2, latency: Duration::from_millis(latency_ms), lines: 1_000_000 },
-        )
+        interpret(&rows, &[], 1_000_000)
     }
+
+    const FIGURES: [f64; 14] = [0.65, 0.05, 0.05, 0.3, 0.2, 0.1, 1.0, 1.0, 0.5, 0.6, 1.5, 2.0, 1.2, 0.6];
 
     #[track_caller]
     fn assert_says(told: &str, all: &[&str]) {
@@ -215,52 +191,62 @@ mod tests {
 
     #[test]
     fn the_usual_figures_give_the_usual_lesson() {
-        let told = told([0.65, 0.05, 1.0, 0.5, 0.5, 0.6, 1.5], 50);
+        let told = told(FIGURES, 0.01);
+        assert_says(&told, &["took 50.0 ms instead of 650.0 ms, 13.0 times as fast"]);
+        assert_says(&told, &["Fetching on 2 threads took as long, within what the runs vary."]);
         assert_says(
             &told,
-            &[
-                "each response by 50 ms",
-                "50.0 ms instead of 650.0 ms, 13.0 times as fast",
-                "That is concurrency.",
-            ],
+            &["Processing 16 texts at a time took as long as one by one, within what the runs"],
         );
+        assert_says(&told, &["Processing on 2 threads took 500.0 ms instead of 1.00 s, 2.0 times as fast."]);
+        assert_says(&told, &["Whole texts as pieces of work took 1.20 times as long as chunks."]);
         assert_says(
             &told,
-            &["500.0 ms instead of 1.00 s, 2.0 times as fast, which is 100 % of the maximum for 2 cores"],
+            &["(1,000,000 tasks) took 3.0 times as long as chunks, 1.0 µs more for each task"],
         );
-        assert_says(
-            &told,
-            &["4 threads on 2 cores were no faster than 2", "took 1.20 times as long as chunks"],
-        );
-        assert_says(
-            &told,
-            &["One task per line (1,000,000 tasks) took 3.0 times as long", "1.0 µs for each"],
-        );
+        assert_says(&told, &["Fetching, saving and processing on 2 threads took 600.0 ms instead of 1.20 s"]);
     }
 
     #[test]
-    fn other_figures_give_another_lesson() {
-        let told = told([0.05, 0.05, 1.0, 1.0, 1.2, 0.9, 1.0], 0);
-        assert_says(&told, &["the server responds at once", "concurrency has no effect here"]);
-        assert_says(&told, &["Processing on 2 threads took as long as on one (1.00 s)"]);
-        assert_says(&told, &["4 threads on 2 cores took 1.20 times as long as 2"]);
+    fn slower_rows_are_said_to_be_slower() {
+        let mut figures = FIGURES;
+        (figures[1], figures[8], figures[9]) = (1.3, 2.0, 1.0);
+        let told = told(figures, 0.01);
         assert_says(
             &told,
-            &["were 1.11 times as fast as chunks", "took as long as chunks, because starting a task"],
+            &["Fetching 16 texts at a time took 2.0 times as long as one by one (1.30 s instead"],
         );
-        assert!(!told.contains("That is"), "{told}");
+        assert_says(&told, &["Processing on 2 threads took 2.0 times as long (2.00 s instead of 1.00 s)."]);
+        assert_says(&told, &["Whole texts as pieces of work were 2.0 times as fast as chunks."]);
     }
 
     #[test]
-    fn what_the_runs_differ_by_is_no_difference() {
+    fn nothing_is_concluded_from_runs_that_vary_more_than_the_rows_differ() {
+        let told = told(FIGURES, 1.9);
+        assert!(!told.contains("as fast"), "{told}");
+        assert!(!told.contains("That is") && !told.contains("instead of"), "{told}");
+    }
+
+    #[test]
+    fn nothing_is_concluded_from_one_run() {
+        let mut rows = measurement::rows(16, 2, 2);
+        rows.iter_mut().for_each(|row| row.add(Duration::from_secs(1)));
+        assert!(interpret(&rows, &[], 1).contains("nothing is concluded"));
+    }
+
+    #[test]
+    fn rows_whose_deviations_overlap_are_equal() {
         let row = |seconds: &[f64]| {
-            let mut row = Measurement::new(Workload::Fetch { at_a_time: 1 });
+            let mut row = measurement::rows(16, 2, 2).remove(0);
             seconds.iter().for_each(|seconds| row.add(Duration::from_secs_f64(*seconds)));
             row
         };
         assert_eq!(compared(&row(&[1.0, 2.0]), &row(&[1.5, 3.0])).0, Ordering::Equal);
         assert_eq!(compared(&row(&[1.0, 1.01]), &row(&[2.0, 2.01])).0, Ordering::Less);
-        assert_eq!(compared(&row(&[1.05]), &row(&[1.0])).0, Ordering::Equal);
-        assert_eq!(compared(&row(&[1.5]), &row(&[1.0])).0, Ordering::Greater);
+        assert_eq!(compared(&row(&[3.0, 3.0]), &row(&[2.0, 2.0])), (Ordering::Greater, 1.5));
+        // 1.0 ± 1.0 touches 3.0 ± 1.0.
+        let (one, three) = (row(&[1.0 - 0.5_f64.sqrt(), 1.0 + 0.5_f64.sqrt()]), row(&[3.0, 3.0]));
+        assert_eq!(compared(&one, &three).0, Ordering::Less);
+        assert_eq!(compared(&row(&[1.5]), &row(&[1.0])).0, Ordering::Equal);
     }
 }

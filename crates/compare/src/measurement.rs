@@ -1,6 +1,6 @@
 //! The ways of working that are measured, their times, and how they compare.
 
-use std::{mem::discriminant, num::NonZeroU64, time::Duration};
+use std::{num::NonZeroU64, time::Duration};
 
 use process::config::Chunk;
 use serde::{Serialize, Serializer};
@@ -8,23 +8,74 @@ use serde::{Serialize, Serializer};
 /// The smallest pieces: one line each.
 const LINE: Chunk = Chunk::Bytes(NonZeroU64::MIN);
 
+/// What is done with every text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// The fetch stage: a download.
+    Fetch,
+    /// The store stage: the text and its records, durably on the disk.
+    Save,
+    /// The process stage: words and counts.
+    Process,
+    /// All three, one after the other for each text.
+    Whole,
+}
+
+impl Work {
+    /// All kinds of work, in the order of the rows.
+    pub const ALL: [Self; 4] = [Self::Fetch, Self::Save, Self::Process, Self::Whole];
+
+    /// Returns the name, as JSON has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Save => "save",
+            Self::Process => "process",
+            Self::Whole => "whole",
+        }
+    }
+}
+
+/// The way in which the work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// One text after the other, on one core.
+    Serial,
+    /// Many texts at a time, on one core.
+    Concurrent,
+    /// Many texts at a time, on many threads and all cores.
+    Parallel,
+}
+
+impl Way {
+    /// Returns the name, as JSON has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Concurrent => "concurrent",
+            Self::Parallel => "parallel",
+        }
+    }
+}
+
 /// The work of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "work", rename_all = "snake_case")]
-pub enum Workload {
-    /// Texts are fetched.
-    Fetch {
-        /// The number of downloads at a time.
-        at_a_time: usize,
-    },
-    /// Texts are processed.
-    Process {
-        /// The number of threads.
-        threads: usize,
-        /// The pieces of work.
-        #[serde(serialize_with = "as_written")]
-        chunk: Chunk,
-    },
+pub struct Workload {
+    /// What is done.
+    pub work: Work,
+    /// How it is done.
+    pub way: Way,
+    /// The number of texts at a time.
+    pub at_a_time: usize,
+    /// The number of threads that compute.
+    pub threads: usize,
+    /// The pieces in which a text is processed.
+    #[serde(serialize_with = "as_written")]
+    pub chunk: Chunk,
 }
 
 fn as_written<S: Serializer>(chunk: &Chunk, serializer: S) -> Result<S::Ok, S::Error> {
@@ -32,24 +83,13 @@ fn as_written<S: Serializer>(chunk: &Chunk, serializer: S) -> Result<S::Ok, S::E
 }
 
 impl Workload {
-    /// Returns whether both fetch or both process.
-    pub fn is_like(self, other: Self) -> bool {
-        discriminant(&self) == discriminant(&other)
-    }
-
     fn name(self) -> String {
-        match self {
-            Self::Fetch { at_a_time: 1 } => "fetch, one text at a time".to_owned(),
-            Self::Fetch { at_a_time } => format!("fetch, {at_a_time} at a time"),
-            Self::Process { threads, chunk } => {
-                let pieces = match chunk {
-                    Chunk::Auto => "in chunks",
-                    Chunk::Whole | Chunk::Documents(_) => "in whole texts",
-                    Chunk::Bytes(_) => "one task per line",
-                };
-                format!("process, {threads} {}, {pieces}", if threads == 1 { "thread" } else { "threads" })
-            }
-        }
+        let pieces = match self.chunk {
+            Chunk::Auto => "",
+            Chunk::Whole | Chunk::Documents(_) => ", in whole texts",
+            Chunk::Bytes(_) => ", one task per line",
+        };
+        format!("{}, {}{pieces}", self.work.name(), self.way.name())
     }
 }
 
@@ -60,7 +100,7 @@ pub struct Measurement {
     pub name: String,
     /// The work.
     #[serde(flatten)]
-    pub work: Workload,
+    pub workload: Workload,
     /// The time of each run.
     seconds: Vec<f64>,
     /// The mean of the times.
@@ -74,10 +114,10 @@ pub struct Measurement {
 impl Measurement {
     /// Creates a measurement without times.
     #[must_use]
-    pub fn new(work: Workload) -> Self {
+    pub fn new(workload: Workload) -> Self {
         Self {
-            name: work.name(),
-            work,
+            name: workload.name(),
+            workload,
             seconds: Vec::new(),
             mean: 0.0,
             standard_deviation: None,
@@ -102,31 +142,34 @@ impl Measurement {
     }
 }
 
-/// Returns all rows: fetching serially and concurrently, processing on more and more threads, then in other
-/// pieces.
+/// Returns all rows: each work in each way, and processing in other pieces. With one download at a time there
+/// is no concurrent row, and with one thread no parallel one.
 pub fn rows(downloads: usize, threads: usize, cores: usize) -> Vec<Measurement> {
-    let most = if threads == 0 { cores } else { threads };
-    let mut counts: Vec<usize> = std::iter::successors(Some(1), |count| Some(count * 2))
-        .take_while(|count| *count < most)
-        .chain([most])
-        .collect();
-    if threads == 0 {
-        // More threads than cores show that cores compute, not threads.
-        counts.push(2 * cores);
+    let threads = if threads == 0 { cores } else { threads };
+    let mut workloads = Vec::new();
+    for work in Work::ALL {
+        let row = |way, at_a_time, threads| Workload { work, way, at_a_time, threads, chunk: Chunk::Auto };
+        workloads.push(row(Way::Serial, 1, 1));
+        if downloads > 1 {
+            workloads.push(row(Way::Concurrent, downloads, 1));
+        }
+        if threads > 1 {
+            // At least one text for each thread.
+            let parallel = row(Way::Parallel, downloads.max(threads), threads);
+            workloads.push(parallel);
+            if work == Work::Process {
+                workloads.extend([Chunk::Whole, LINE].map(|chunk| Workload { chunk, ..parallel }));
+            }
+        }
     }
-    let mut works = vec![Workload::Fetch { at_a_time: 1 }];
-    if downloads > 1 {
-        works.push(Workload::Fetch { at_a_time: downloads });
-    }
-    works.extend(counts.into_iter().map(|threads| Workload::Process { threads, chunk: Chunk::Auto }));
-    works.extend([Chunk::Whole, LINE].map(|chunk| Workload::Process { threads: most, chunk }));
-    works.into_iter().map(Measurement::new).collect()
+    workloads.into_iter().map(Measurement::new).collect()
 }
 
 /// Computes the speed-up of each row.
 pub fn compare(rows: &mut [Measurement]) {
     for at in 0..rows.len() {
-        let first = rows.iter().find(|row| row.work.is_like(rows[at].work)).map_or(0.0, |row| row.mean);
+        let first = rows.iter().find(|row| row.workload.work == rows[at].workload.work);
+        let first = first.map_or(0.0, |row| row.mean);
         rows[at].speed_up = if rows[at].mean > 0.0 { first / rows[at].mean } else { 1.0 };
     }
 }
@@ -148,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_mean_and_the_deviation_are_those_of_the_runs() {
-        let mut row = Measurement::new(Workload::Fetch { at_a_time: 1 });
+        let mut row = rows(16, 2, 2).remove(0);
         row.add(Duration::from_secs(1));
         assert_eq!((row.mean, row.standard_deviation), (1.0, None));
         row.add(Duration::from_secs(3));
@@ -156,38 +199,54 @@ mod tests {
     }
 
     #[test]
-    fn threads_double_up_to_the_cores_and_once_beyond() {
+    fn every_work_is_done_in_every_way_that_differs() {
         let names = |rows: Vec<Measurement>| rows.into_iter().map(|row| row.name).collect::<Vec<_>>();
         let expected = [
-            "fetch, one text at a time",
-            "fetch, 16 at a time",
-            "process, 1 thread, in chunks",
-            "process, 2 threads, in chunks",
-            "process, 4 threads, in chunks",
-            "process, 6 threads, in chunks",
-            "process, 12 threads, in chunks",
-            "process, 6 threads, in whole texts",
-            "process, 6 threads, one task per line",
+            "fetch, serial",
+            "fetch, concurrent",
+            "fetch, parallel",
+            "save, serial",
+            "save, concurrent",
+            "save, parallel",
+            "process, serial",
+            "process, concurrent",
+            "process, parallel",
+            "process, parallel, in whole texts",
+            "process, parallel, one task per line",
+            "whole, serial",
+            "whole, concurrent",
+            "whole, parallel",
         ];
         assert_eq!(names(rows(16, 0, 6)), expected);
-        assert_eq!(names(rows(1, 1, 6)).len(), 4);
-        for (threads, cores) in [(0, 1), (1, 1), (3, 2), (0, 8)] {
-            let mut all = names(rows(16, threads, cores));
-            let count = all.len();
-            all.sort();
-            all.dedup();
-            assert_eq!(all.len(), count, "{threads} {cores}");
-        }
+        assert_eq!(
+            names(rows(1, 1, 6)),
+            ["fetch, serial", "save, serial", "process, serial", "whole, serial"]
+        );
+        assert_eq!((names(rows(16, 0, 1)).len(), names(rows(1, 0, 2)).len()), (8, 10));
+        let parallel = rows(16, 20, 6).remove(2).workload;
+        assert_eq!((parallel.at_a_time, parallel.threads), (20, 20));
     }
 
     #[test]
     fn rows_compare_with_the_first_of_their_work() {
         let mut rows = rows(16, 2, 2);
-        for (row, seconds) in rows.iter_mut().zip([8, 2, 6, 3, 4, 12]) {
+        for (row, seconds) in rows.iter_mut().zip([8, 2, 1, 6, 3, 4]) {
             row.add(Duration::from_secs(seconds));
         }
         compare(&mut rows);
-        let speed_ups: Vec<f64> = rows.iter().map(|row| row.speed_up).collect();
-        assert_eq!(speed_ups, [1.0, 4.0, 1.0, 2.0, 1.5, 0.5]);
+        let speed_ups: Vec<f64> = rows.iter().take(6).map(|row| row.speed_up).collect();
+        assert_eq!(speed_ups, [1.0, 4.0, 8.0, 1.0, 2.0, 1.5]);
+    }
+
+    #[test]
+    fn a_row_of_json_has_its_work_flat() {
+        let mut row = rows(16, 2, 2).remove(2);
+        row.add(Duration::from_secs(2));
+        let json = serde_json::to_value(&row).unwrap();
+        let expected = serde_json::json!({
+            "name": "fetch, parallel", "work": "fetch", "way": "parallel", "at_a_time": 16, "threads": 2,
+            "chunk": "auto", "seconds": [2.0], "mean": 2.0, "standard_deviation": null, "speed_up": 1.0,
+        });
+        assert_eq!(json, expected);
     }
 }

@@ -3,11 +3,8 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use flow::{blobs::BlobStore, durability::Durability};
-use store::local::LocalBlobs;
 use tempfile::TempDir;
 
 use crate::{blocking::blocking, error::CompareError};
@@ -30,15 +27,17 @@ impl ScratchDirectory {
         Ok(Self { directory, created })
     }
 
+    /// Returns the path.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Creates the directory of one run.
-    pub(crate) async fn run(&self, name: &str) -> Result<ScratchRun, CompareError> {
-        let (above, name) = (self.directory.path().to_owned(), format!("{name}-"));
+    pub(crate) async fn run(&self) -> Result<ScratchRun, CompareError> {
+        let above = self.path().to_owned();
         blocking(move || {
-            let created = tempfile::Builder::new().prefix(&name).tempdir_in(&above);
-            let directory = created.map_err(|source| CompareError::Write { path: above, source })?;
-            // Without syncs: their time depends on the disk, not on the way of working.
-            let blobs = Arc::new(LocalBlobs::open(directory.path(), Durability::Process)?);
-            Ok(ScratchRun { blobs, directory })
+            let created = tempfile::Builder::new().prefix("run-").tempdir_in(&above);
+            created.map(ScratchRun).map_err(|source| CompareError::Write { path: above, source })
         })
         .await
     }
@@ -58,25 +57,17 @@ impl ScratchDirectory {
 }
 
 /// The directory of one run.
-pub(crate) struct ScratchRun {
-    blobs: Arc<LocalBlobs>,
-    directory: TempDir,
-}
+pub(crate) struct ScratchRun(TempDir);
 
 impl ScratchRun {
-    /// Returns the blob store of the directory.
-    pub(crate) fn blobs(&self) -> Arc<dyn BlobStore> {
-        Arc::clone(&self.blobs) as Arc<dyn BlobStore>
+    /// Returns the path.
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
     }
 
     /// Removes the directory.
     pub(crate) async fn close(self) -> Result<(), CompareError> {
-        blocking(move || {
-            // The store may have files open in the directory that is removed.
-            drop(self.blobs);
-            remove(self.directory)
-        })
-        .await
+        blocking(move || remove(self.0)).await
     }
 }
 

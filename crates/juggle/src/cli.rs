@@ -71,7 +71,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Measure how different the words of documents are
     Distance(DistanceArgs),
-    /// Compare serial with concurrent fetching, and one thread with many
+    /// Compare serial, concurrent and parallel work
     Compare(CompareArgs),
     /// Show the settings, and change the remembered ones
     #[command(subcommand, after_long_help = include_str!("cli/help/config.txt"))]

@@ -1,7 +1,7 @@
 //! `juggle compare`: serial against concurrent against parallel, measured on this machine with the real
 //! stages.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use compare::{
     chart,
@@ -19,9 +19,10 @@ use crate::{
     exit::{CliError, Exit},
     output::{Out, align_right, table},
     progress::Show,
-    signals,
+    sample, signals,
 };
 use settings::{enums::Run, resolved::Settings};
+use tempfile::TempDir;
 
 /// The width of the text below the table.
 const WIDTH: usize = 100;
@@ -32,7 +33,8 @@ const WIDTH: usize = 100;
 /// Returns an error if there are no texts, the output directory cannot be written, or a stage fails.
 pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let directory = args.texts.clone();
-    let texts = blocking(move || InputTexts::read(&directory)).await??;
+    // The directory of the sample is removed when this is dropped, after the comparison.
+    let (_sample, texts) = blocking(move || read_texts(directory.as_deref())).await??;
     let plan = ComparePlan {
         downloads: settings.max_concurrent_downloads as usize,
         threads: settings.threads,
@@ -59,12 +61,24 @@ pub async fn run(args: &CompareArgs, settings: &Settings, out: &Out) -> Result<E
     // A second signal. The figures of an incomplete comparison would mislead, so none are printed.
     let Some(comparison) = compared else { return Ok(Exit::Interrupted) };
     if let Some(file) = args.svg.clone() {
-        let svg = chart::svg(&comparison)?;
+        let svg = chart::svg(&comparison);
         let writing = blocking(move || write_chart(&file, &svg));
         writing.await??;
     }
     print(&comparison, args.svg.as_deref(), out)?;
     Ok(Exit::Done)
+}
+
+/// Reads the texts of a directory, or of the bundled sample, which is written to a temporary directory.
+fn read_texts(directory: Option<&Path>) -> Result<(Option<TempDir>, InputTexts), CliError> {
+    if let Some(directory) = directory {
+        return Ok((None, InputTexts::read(directory)?));
+    }
+    let unwritten = |error: io::Error| CliError::unwritten(&std::env::temp_dir(), &error);
+    let sample = tempfile::Builder::new().prefix("juggle-sample-").tempdir().map_err(unwritten)?;
+    sample::write_texts(sample.path()).map_err(unwritten)?;
+    let texts = InputTexts::read(sample.path())?.of_the_sample();
+    Ok((Some(sample), texts))
 }
 
 fn write_chart(file: &Path, svg: &str) -> Result<(), CliError> {
@@ -80,7 +94,7 @@ fn print(comparison: &Comparison, svg: Option<&Path>, out: &Out) -> Result<(), C
         figures.add_row([row.name.clone(), time(row.mean), row.deviation(), format!("{:.2}×", row.speed_up)]);
     }
     align_right(&mut figures, 1..4);
-    out.line(&comparison.conditions())?;
+    comparison.conditions().lines().try_for_each(|line| out.line(&wrapped(line)))?;
     out.line(&format!("\n{}\n", figures.trim_fmt()))?;
     out.line(&wrapped(&comparison.lesson))?;
     svg.map_or(Ok(()), |file| out.line(&format!("\nWrote chart {}", file.display())))

@@ -1,6 +1,7 @@
-//! Serves the bundled sample library, which `make pipeline` runs if no host of its list can be reached.
+//! The bundled sample library: compiled in, and served if no host of the list of `make pipeline` can be
+//! reached.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, io, path::Path, time::Duration};
 
 use fetch::{candidate, config::ip_family::IpFamily};
 use test_server::Server;
@@ -19,6 +20,38 @@ const PROBED_ENTRIES_MAX: usize = 256;
 const PROBED_HOSTS_MAX: usize = 16;
 /// The host that the sample's source list names.
 const SAMPLE_BASE: &str = "http://sample.invalid";
+
+/// Names files of the sample, with their bytes.
+macro_rules! bundled {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_bytes!(concat!("../../../data/sample/", $name)).as_slice())),*]
+    };
+}
+
+/// The texts of the sample library, with the names of their files.
+const TEXTS: [(&str, &[u8]); 13] = bundled![
+    "biblioteca.txt",
+    "boulangerie.txt",
+    "gan.txt",
+    "lighthouse.txt",
+    "moth.txt",
+    "orchard-again.txt",
+    "orchard.txt",
+    "patang.txt",
+    "thalassa.txt",
+    "train.txt",
+    "uhrmacher.txt",
+    "umbrellas.txt",
+    "yuubin.txt",
+];
+
+/// Writes the texts that are compiled into the program to a directory. Blocking.
+///
+/// # Errors
+/// Returns an error if a file cannot be written.
+pub fn write_texts(directory: &Path) -> io::Result<()> {
+    TEXTS.iter().try_for_each(|(name, text)| fs::write(directory.join(name), text))
+}
 
 /// Returns whether any host of these lists accepts connections. Local texts and hosts behind a proxy count as
 /// reachable.
@@ -91,4 +124,19 @@ pub fn serve(directory: &Path, output: &Path, settings: &Settings) -> Result<Sam
     settings.max_connection_per_server = settings.max_concurrent_downloads;
     let sources = Sources { inputs: vec![list], ..Sources::default() };
     Ok(Sample { _server: server, settings, sources })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_of_the_sample_is_compiled_in() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/sample");
+        let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".txt"));
+        names.sort();
+        assert_eq!(names, TEXTS.map(|(name, _)| name));
+    }
 }

@@ -37,8 +37,8 @@ pub fn standalone(title: &str, description: &str, pictures: &[Picture]) -> Strin
     }
     let width = WIDTH + 2.0 * MARGIN;
     let svg = html! {
-        svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height) viewBox=(format!("0 0 {width} {height}"))
-            role="img" {
+        svg xmlns="http://www.w3.org/2000/svg" role="img"
+            width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) {
             title { (title) }
             desc { (description) }
             style { (PreEscaped(STYLE)) }

@@ -51,14 +51,8 @@ pub fn time_bars(labels: Labels<'_>, bars: &[TimeBar]) -> Picture {
         rectangle(&mut rows, bar.series, [LEFT, y], [(x_of(bar.mean) - LEFT).max(1.0), BAR]);
         let (from, to, middle) = (x_of(low), x_of(high), y + BAR / 2.0);
         if bar.deviation.is_some() {
-            put(
-                &mut rows,
-                format_args!(
-                    r#"<path class="whisker" d="M{from:.1} {middle:.1}H{to:.1}M{from:.1} {:.1}v8M{to:.1} {:.1}v8"/>"#,
-                    middle - 4.0,
-                    middle - 4.0
-                ),
-            );
+            let path = format!("M{from:.1} {middle:.1}H{to:.1}m0 -4v8M{from:.1} {:.1}v8", middle - 4.0);
+            put(&mut rows, format_args!(r#"<path class="whisker" d="{path}"/>"#));
         }
         text(&mut rows, to + 8.0, y + 10.0, "start", &bar.note);
         y += ROW;

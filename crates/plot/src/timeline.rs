@@ -43,7 +43,7 @@ pub fn timeline(labels: Labels<'_>, seconds: f64, lanes: &[TimelineLane], legend
     let x_of = |at: f64| LEFT + (WIDTH - LEFT - RIGHT) * (at / seconds).clamp(0.0, 1.0);
     let bottom = HEAD + LANE * real(lanes.len() as u64);
     let mut svg = String::new();
-    let mut x = WIDTH - RIGHT;
+    let mut x = WIDTH;
     for (at, name) in legend.iter().enumerate().rev() {
         x -= 70.0;
         rectangle(&mut svg, at + 1, [x, 2.0], [10.0, 10.0]);
