@@ -75,7 +75,7 @@ impl ComparePlan {
     }
 
     /// Measures all rows in turn. Calls `on_run` after each run. Returns `None` if the shutdown reaches
-    /// [`Phase::Draining`](flow::shutdown::Phase::Draining). The files of the runs are removed in any case.
+    /// [`Phase::Draining`]. The files of the runs are removed in any case.
     ///
     /// # Errors
     /// Returns an error if the output directory cannot be written, a stage cannot be started, or a text
