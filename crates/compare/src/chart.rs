@@ -8,8 +8,10 @@ use crate::{
     timeline::{Cell, Lane, Timeline},
 };
 
-/// What the colours of a timeline mean, in the order of their series.
-const LEGEND: [&str; 2] = ["works", "waits"];
+/// What the colours of a timeline mean, by their series.
+const LEGEND: [(usize, &str); 2] = [(WORKS, "works"), (WAITS, "waits")];
+const WORKS: usize = 1;
+const WAITS: usize = 0;
 
 /// Draws the figures as SVG.
 #[must_use]
@@ -85,8 +87,8 @@ fn spans(lane: &Lane, seconds: f64) -> Vec<TimelineSpan> {
         let (start, end) = (at as f64 * width, (at + same.len()) as f64 * width);
         at += same.len();
         match same.first() {
-            Some(Cell::Working) => spans.push(TimelineSpan { start, end, series: 1 }),
-            Some(Cell::Waiting) => spans.push(TimelineSpan { start, end, series: 2 }),
+            Some(Cell::Working) => spans.push(TimelineSpan { start, end, series: WORKS }),
+            Some(Cell::Waiting) => spans.push(TimelineSpan { start, end, series: WAITS }),
             None => {}
         }
     }
@@ -102,9 +104,9 @@ mod tests {
         let cells = [Cell::Waiting, Cell::Working, Cell::Working, Cell::Waiting].to_vec();
         let lane = Lane { name: "a".to_owned(), working_seconds: 2.0, waiting_seconds: 2.0, cells };
         let expected = [
-            TimelineSpan { start: 0.0, end: 1.0, series: 2 },
-            TimelineSpan { start: 1.0, end: 3.0, series: 1 },
-            TimelineSpan { start: 3.0, end: 4.0, series: 2 },
+            TimelineSpan { start: 0.0, end: 1.0, series: WAITS },
+            TimelineSpan { start: 1.0, end: 3.0, series: WORKS },
+            TimelineSpan { start: 3.0, end: 4.0, series: WAITS },
         ];
         assert_eq!(spans(&lane, 4.0), expected);
         assert_eq!(note(&lane), "works 50 %");

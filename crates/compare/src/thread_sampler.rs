@@ -14,6 +14,8 @@ use std::{
 
 /// The time between two samples. The counters of a thread that does not pause move in steps of about this.
 pub(crate) const PERIOD: Duration = Duration::from_millis(4);
+/// The number of samples in which the name of a thread is read.
+const NAME_SAMPLES: usize = 3;
 /// True if this system has the counters.
 pub(crate) const CAN_SAMPLE: bool = cfg!(target_os = "linux");
 
@@ -93,11 +95,16 @@ impl Samples {
             // It has ended in between.
             let Some(used) = time_on_core(id) else { continue };
             let at = *self.positions.entry(id).or_insert_with(|| {
-                let name = fs::read_to_string(format!("/proc/self/task/{id}/comm")).unwrap_or_default();
-                self.threads.push(Counted { name: name.trim().to_owned(), counts: Vec::new() });
+                self.threads.push(Counted { name: String::new(), counts: Vec::new() });
                 self.threads.len() - 1
             });
-            self.threads[at].counts.push((now, used));
+            let thread = &mut self.threads[at];
+            thread.counts.push((now, used));
+            // A thread begins with the name of the one that started it, and then takes its own.
+            if thread.counts.len() <= NAME_SAMPLES {
+                let name = fs::read_to_string(format!("/proc/self/task/{id}/comm")).unwrap_or_default();
+                name.trim().clone_into(&mut thread.name);
+            }
         }
     }
 }

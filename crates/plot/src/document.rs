@@ -1,6 +1,6 @@
 //! Several pictures below each other in one SVG file.
 
-use maud::{PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::{STYLE, frame::Labels};
 
@@ -24,6 +24,19 @@ impl Picture {
     pub(crate) fn new(labels: Labels<'_>, height: f64, inner: String) -> Self {
         let (title, description) = (labels.title.to_owned(), labels.description.to_owned());
         Self { title, description, height, inner }
+    }
+
+    /// Returns the picture for a page that includes the [`STYLE`].
+    #[must_use]
+    pub fn in_page(&self) -> Markup {
+        html! {
+            svg class="plot" viewBox=(format!("0 0 {WIDTH} {}", self.height)) role="img" {
+                title { (self.title) }
+                desc { (self.description) }
+                text class="head" y="12" { (self.title) }
+                (PreEscaped(&self.inner))
+            }
+        }
     }
 }
 

@@ -31,22 +31,27 @@ pub struct TimelineSpan {
     pub start: f64,
     /// The end, in seconds.
     pub end: f64,
-    /// The series, which chooses the colour: 1 to 4.
+    /// The series, which chooses the colour: 1 to 4, or 0 for a quiet one.
     pub series: usize,
 }
 
-/// Draws a timeline of `seconds`. `legend` names the series, in order from 1.
+/// Draws a timeline of `seconds`. `legend` names the series.
 #[must_use]
-pub fn timeline(labels: Labels<'_>, seconds: f64, lanes: &[TimelineLane], legend: &[&str]) -> Picture {
+pub fn timeline(
+    labels: Labels<'_>,
+    seconds: f64,
+    lanes: &[TimelineLane],
+    legend: &[(usize, &str)],
+) -> Picture {
     // Not 0, because positions are divided by it.
     let seconds = seconds.max(1e-6);
     let x_of = |at: f64| LEFT + (WIDTH - LEFT - RIGHT) * (at / seconds).clamp(0.0, 1.0);
     let bottom = HEAD + LANE * real(lanes.len() as u64);
     let mut svg = String::new();
     let mut x = WIDTH;
-    for (at, name) in legend.iter().enumerate().rev() {
+    for (series, name) in legend.iter().rev() {
         x -= 70.0;
-        rectangle(&mut svg, at + 1, [x, 2.0], [10.0, 10.0]);
+        rectangle(&mut svg, *series, [x, 2.0], [10.0, 10.0]);
         text(&mut svg, x + 15.0, 11.0, "start", name);
     }
     for (at, label) in ticks(seconds) {
@@ -106,7 +111,8 @@ mod tests {
             TimelineSpan { start: 0.5, end: 9.0, series: 1 },
         ];
         let lane = TimelineLane { name: "<t>".to_owned(), note: "50 %".to_owned(), spans };
-        let svg = crate::standalone("S", "D", &[timeline(labels, 1.0, &[lane], &["works", "waits"])]);
+        let svg =
+            crate::standalone("S", "D", &[timeline(labels, 1.0, &[lane], &[(1, "works"), (2, "waits")])]);
         assert!(svg.contains("&lt;t&gt;") && svg.contains("works"), "{svg}");
         // Two spans and two of the legend, and what is beyond the end is cut off: 560 is the whole width.
         assert_eq!((svg.matches("<rect class=\"s").count(), svg.matches("width=\"280.0\"").count()), (4, 2));

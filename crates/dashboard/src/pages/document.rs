@@ -1,6 +1,6 @@
 //! A document: its jobs, the timeline of its attempts, where it came from, its cuts, its first lines.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, State},
@@ -8,9 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use corpus::meta::Meta;
-use event_log::line::{Line, public};
+use event_log::line::{Kind, Line, public};
+use flow::lane::Lane;
 use maud::{Markup, html};
 use monitor::figures::{bytes, counted, grouped, short_span, spaced, timestamp};
+use plot::{Labels, Picture, TimelineLane, TimelineSpan};
 use serde_json::json;
 
 use super::{
@@ -93,9 +95,42 @@ fn attempts(found: &Document) -> Markup {
         rows.push((at.to_string(), attempt_row(line, waited)));
     }
     html! {
+        (timeline(&found.attempts).in_page())
         (table("attempt", "Attempts, the oldest first", &["Ended", "Lane", "#Waited", "#Ran", "Result", "Status", "#Received", "Where and why"], &rows))
         @if found.attempts_left_out > 0 { p { (counted(found.attempts_left_out as u64, "older attempt")) " not shown." } }
     }
+}
+
+/// Draws when each stage worked for the document, and when the document waited for it.
+fn timeline(attempts: &[Line]) -> Picture {
+    let spans = |line: &Line| {
+        let end = line.time.as_millisecond();
+        (end - i64::try_from(millis(line.seconds.unwrap_or(0.0))).unwrap_or(0), end)
+    };
+    let begun = attempts.iter().map(|line| spans(line).0).min().unwrap_or(0);
+    let since = |at: i64| Duration::from_millis(u64::try_from(at - begun).unwrap_or(0)).as_secs_f64();
+    let mut lanes = Lane::ALL.map(|lane| TimelineLane {
+        name: lane.name().to_owned(),
+        note: String::new(),
+        spans: Vec::new(),
+    });
+    let mut ended = begun;
+    for line in attempts {
+        let (Some(lane), (start, end)) = (line.lane, spans(line)) else { continue };
+        let lane = &mut lanes[lane.index()].spans;
+        lane.push(TimelineSpan { start: since(ended), end: since(start), series: 0 });
+        let series = if line.event == Kind::Done { 1 } else { 2 };
+        lane.push(TimelineSpan { start: since(start), end: since(end), series });
+        ended = end;
+    }
+    let seconds = since(ended);
+    let labels = Labels {
+        title: "When the stages worked for it",
+        description: &format!("{} in {}.", counted(attempts.len() as u64, "attempt"), span(millis(seconds))),
+        x: "time since the first attempt began",
+        y: "",
+    };
+    plot::timeline(labels, seconds, &lanes, &[(1, "done"), (2, "not done"), (0, "waits")])
 }
 
 fn attempt_row(line: &Line, waited: Option<u64>) -> Vec<Markup> {
