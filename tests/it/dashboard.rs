@@ -145,6 +145,8 @@ async fn what_does_not_come_from_the_operator_is_refused() {
     let cookie =
         format!("set-cookie: juggle-{}={TOKEN}; Path=/; HttpOnly; SameSite=Strict", dashboard.address.port());
     assert!(first.head.contains(&cookie) && !first.body.contains(TOKEN), "{}{}", first.head, first.body);
+    let wrong = dashboard.get("/?token=0123456789abcdef-wrong").await;
+    assert!(wrong.status == 200 && !wrong.head.contains("set-cookie"), "{}", wrong.head);
     let page = dashboard.get("/").await;
     for header in [
         "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self';",
@@ -378,7 +380,7 @@ async fn what_stops_a_dashboard_is_said_with_what_to_do() {
     let first = Dashboard::of(&harness).await;
     let taken = first.address.to_string();
     let refused = harness.juggle(&["dashboard"], "out", &["--listen", &taken]).await;
-    refused.expect_error(11, &[&taken, "--listen"]);
+    refused.expect_error(2, &[&taken, "--listen"]);
     let far = harness.juggle(&["dashboard"], "out", &["--listen", "192.0.2.1:0"]).await;
     far.expect_error(2, &["192.0.2.1:0", "127.0.0.1:0"]);
     let mut weak = command(&harness);
@@ -419,4 +421,36 @@ async fn the_dashboard_of_a_pipeline_ends_with_it() {
     let address: SocketAddr = url.split('/').next().unwrap().parse().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
     assert!(!ended.stderr.contains("still in use"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_steers_a_pipeline_in_another_process() {
+    let harness = Harness::of_texts(20, 5);
+    for number in 0..20 {
+        let slow = Script::file().delay(std::time::Duration::from_millis(50));
+        harness.server.respond(&format!("/t{number}.txt"), slow);
+    }
+    let list = harness.path("list.tsv");
+    let mut command =
+        harness.command("juggle", &["pipeline", list.to_str().unwrap(), "-j", "1", "-x", "1"], "out");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while harness.server.request_count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let dashboard = Dashboard::of(&harness).await;
+    assert_eq!(dashboard.post("/api/pause", &json!({ "lane": "fetch" })).await.status, 200);
+    let status = loop {
+        let status = dashboard.get("/api/status").await.json();
+        if status["lanes"]["fetch"]["leased"] == 0 {
+            break status;
+        }
+    };
+    let (done, left) = (&status["lanes"]["fetch"]["done"], &status["lanes"]["fetch"]["ready"]);
+    assert_eq!(done.as_u64().unwrap() + left.as_u64().unwrap(), 20, "{status}");
+    assert!(left.as_u64().unwrap() > 0 && status["workers"]["fetch"].as_u64().unwrap() > 0, "{status}");
+    assert!(dashboard.get("/lanes").await.body.contains("Resume the fetch lane"));
+    assert_eq!(dashboard.post("/api/resume", &json!({ "lane": "fetch" })).await.status, 200);
+    let ended = finish(child).await.expect(0);
+    assert!(ended.stdout.contains("20 documents"), "{}", ended.stdout);
+    assert_eq!(harness.server.request_count(), 20);
 }

@@ -140,12 +140,17 @@ pub enum Kept {
 
 impl Drop for StagedBlob {
     fn drop(&mut self) {
-        if self.kept == Kept::No
-            && let Err(error) = std::fs::remove_file(&self.path)
-            // A publication renames the file before the value is dropped.
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.path.display(), %error, "failed to remove a temporary file");
+        match self.kept {
+            // Closing it does not end its lock if a child process is being started, which has a copy of it.
+            Kept::Yes => drop(self.file.unlock()),
+            Kept::No => {
+                if let Err(error) = std::fs::remove_file(&self.path)
+                    // A publication renames the file before the value is dropped.
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    tracing::warn!(path = %self.path.display(), %error, "failed to remove a temporary file");
+                }
+            }
         }
     }
 }

@@ -93,13 +93,11 @@ fn start(
         Config { listen, token, run: settings.output_dir.clone(), queue, blobs, waits: waits(settings) };
     Dashboard::start(config).map_err(|error| {
         let message = format!("cannot listen on {listen}: {error}");
-        let (exit, advice) = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                (Exit::InUse, "Use --listen with another port, or with port 0 for a free one.")
-            }
-            _ => (Exit::Usage, "Use --listen with an address of this machine, such as 127.0.0.1:0."),
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => "Use --listen with another port, or with port 0 for a free one.",
+            _ => "Use --listen with an address of this machine, such as 127.0.0.1:0.",
         };
-        CliError::new(exit, message).advise(advice)
+        CliError::new(Exit::Usage, message).advise(advice)
     })
 }
 

@@ -28,7 +28,9 @@ const NAMED_MAX: usize = 6;
 
 pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
-    if let Some(token) = query.split('&').find_map(|pair| pair.strip_prefix("token=")) {
+    let token = query.split('&').find_map(|pair| pair.strip_prefix("token="));
+    // A wrong one must not replace the cookie of a browser that has the right one.
+    if let Some(token) = token.filter(|token| app.guard.is_token(token)) {
         return give_cookie(&app, token);
     }
     let page = match Page::begin(app).await {
@@ -64,7 +66,6 @@ fn give_cookie(app: &App, token: &str) -> Response {
     };
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
-        // The guard has checked it.
         (header::SET_COOKIE, app.guard.set_cookie(token)),
     ];
     (headers, page.into_string()).into_response()

@@ -47,6 +47,19 @@ fn blobs_that_are_not_synced_keep_the_contract_too() {
     keeps_the_contract(|dir| LocalBlobs::open(dir, Durability::Process).unwrap());
 }
 
+#[test]
+fn a_download_is_resumed_although_a_child_process_still_has_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (blobs, spool) = (open(dir.path()), name(BlobKind::Spool, "PG84"));
+    let first = blobs.resume(&spool).unwrap();
+    assert!(matches!(blobs.resume(&spool), Err(BlobError::Busy(_))));
+    // What a child process has between fork and exec.
+    let inherited = first.file.try_clone().unwrap();
+    drop(first);
+    drop(blobs.resume(&spool).unwrap());
+    drop(inherited);
+}
+
 /// Returns the paths of all files below a directory, relative to it.
 fn files(dir: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
