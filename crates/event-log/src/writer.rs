@@ -1,20 +1,18 @@
 //! Writes the log without making the stages wait.
 //!
-//! A thread takes the events from a bounded channel and appends whole lines. If the disk is full or slower
-//! than the stages, lines are left out, and the next line that can be written says how many.
+//! Events wait in memory, at most [`WAITING_MAX`]. A thread takes them in bursts and appends whole lines. If
+//! the disk is full or slower than the stages, lines are left out, and the next line that can be written says
+//! how many.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    mem,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use flow::{
@@ -29,16 +27,15 @@ use crate::{KEPT, line::Line, older};
 pub const BYTES_MAX: u64 = 64 << 20;
 /// The number of events that wait for the disk, at most.
 const WAITING_MAX: usize = 16_384;
-/// The number of lines that are written at once, at most.
-const BATCH_MAX: usize = 512;
-/// The time after which the last line of a burst is written, at the latest.
+/// The number of events that end a burst.
+const BURST_MAX: usize = 512;
+/// The time after which the first line of a burst is written, at the latest.
 const LINGER: Duration = Duration::from_millis(50);
 
 /// The log of a run. Dropping it writes what is left.
 #[derive(Debug)]
 pub struct EventLog {
-    sender: Option<SyncSender<(Millis, Event)>>,
-    missing: Arc<AtomicU64>,
+    inbox: Arc<Inbox>,
     clock: Clock,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,28 +54,23 @@ impl EventLog {
             fs::create_dir_all(directory)?;
         }
         let file = LogFile { file: append(path)?, path: path.to_owned(), bytes_max };
-        let missing = Arc::new(AtomicU64::new(0));
-        let (sender, receiver) = sync_channel(WAITING_MAX);
-        let (clock, missed) = (Clock::start(), Arc::clone(&missing));
-        let write = move || write_all(file, &receiver, &missed, clock);
+        let (inbox, clock) = (Arc::new(Inbox::default()), Clock::start());
+        let taken = Arc::clone(&inbox);
+        let write = move || write_all(file, &taken, clock);
         let thread = std::thread::Builder::new().name("event-log".to_owned()).spawn(write)?;
-        Ok(Self { sender: Some(sender), missing, clock, thread: Some(thread) })
+        Ok(Self { inbox, clock, thread: Some(thread) })
     }
 }
 
 impl EventSink for EventLog {
     fn record(&self, event: Event) {
-        let Some(sender) = &self.sender else { return };
-        if sender.try_send((self.clock.now_ms(), event)).is_err() {
-            self.missing.fetch_add(1, Ordering::Relaxed);
-        }
+        self.inbox.put(self.clock.now_ms(), event);
     }
 }
 
 impl Drop for EventLog {
     fn drop(&mut self) {
-        // The thread ends when it has written what the closed channel still holds.
-        drop(self.sender.take());
+        self.inbox.close();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -87,21 +79,68 @@ impl Drop for EventLog {
     }
 }
 
-fn write_all(mut file: LogFile, receiver: &Receiver<(Millis, Event)>, missing: &AtomicU64, clock: Clock) {
-    let (mut warned, mut batch) = (false, Vec::new());
-    while let Ok(first) = receiver.recv() {
-        batch.push(first);
-        let until = Instant::now() + LINGER;
-        while batch.len() < BATCH_MAX {
-            match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(next) => batch.push(next),
-                Err(_) => break,
-            }
+/// The events that wait to be written.
+///
+/// A channel would wake the writer for every event, which costs more than the event.
+#[derive(Debug, Default)]
+struct Inbox {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: Vec<(Millis, Event)>,
+    /// The number of events that were left out.
+    missing: u64,
+    is_closed: bool,
+}
+
+impl Inbox {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, at_ms: Millis, event: Event) {
+        let mut waiting = self.lock();
+        if waiting.events.len() == WAITING_MAX {
+            waiting.missing += 1;
+            return;
         }
-        let count = batch.len() as u64;
-        let missed = missing.swap(0, Ordering::Relaxed);
-        let gap = (missed > 0).then(|| Line::missing(missed, clock.now_ms()));
-        let lines = gap.into_iter().chain(batch.drain(..).map(|(at_ms, event)| Line::of(event, at_ms)));
+        waiting.events.push((at_ms, event));
+        let count = waiting.events.len();
+        drop(waiting);
+        if count == 1 || count == BURST_MAX {
+            self.changed.notify_one();
+        }
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for a burst of events, and takes it with the number of events that were left out. Returns `None`
+    /// if it is closed and empty.
+    fn take(&self) -> Option<(Vec<(Millis, Event)>, u64)> {
+        let is_quiet = |waiting: &mut Waiting| waiting.events.is_empty() && !waiting.is_closed;
+        let begun = self.changed.wait_while(self.lock(), is_quiet).unwrap_or_else(PoisonError::into_inner);
+        let is_short = |waiting: &mut Waiting| waiting.events.len() < BURST_MAX && !waiting.is_closed;
+        let burst = self.changed.wait_timeout_while(begun, LINGER, is_short);
+        let (mut waiting, _) = burst.unwrap_or_else(PoisonError::into_inner);
+        if waiting.events.is_empty() {
+            return None;
+        }
+        Some((mem::take(&mut waiting.events), mem::take(&mut waiting.missing)))
+    }
+}
+
+fn write_all(mut file: LogFile, inbox: &Inbox, clock: Clock) {
+    let mut warned = false;
+    while let Some((events, missing)) = inbox.take() {
+        let count = events.len() as u64;
+        let gap = (missing > 0).then(|| Line::missing(missing, clock.now_ms()));
+        let lines = gap.into_iter().chain(events.into_iter().map(|(at_ms, event)| Line::of(event, at_ms)));
         let mut bytes = Vec::new();
         for line in lines {
             tracing::info!("{line}");
@@ -109,7 +148,7 @@ fn write_all(mut file: LogFile, receiver: &Receiver<(Millis, Event)>, missing: &
             bytes.push(b'\n');
         }
         if let Err(error) = file.append(&bytes) {
-            missing.fetch_add(missed + count, Ordering::Relaxed);
+            inbox.lock().missing += missing + count;
             if !warned {
                 warned = true;
                 let path = file.path.display();
@@ -279,26 +318,33 @@ mod tests {
     fn what_could_not_be_written_is_counted_in_the_next_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.jsonl");
-        let missing = AtomicU64::new(0);
         // A directory in the place of the file refuses lines.
         let full = LogFile {
             file: append(&path).unwrap(),
             path: directory.path().join("absent/x"),
             bytes_max: 1 << 20,
         };
-        let (sender, receiver) = sync_channel(10);
-        (0..3).for_each(|number| sender.send((0, event(number))).unwrap());
-        drop(sender);
-        write_all(full, &receiver, &missing, Clock::start());
-        assert_eq!(missing.load(Ordering::Relaxed), 3);
-        let (sender, receiver) = sync_channel(10);
-        sender.send((0, event(3))).unwrap();
-        drop(sender);
+        let inbox = Inbox::default();
+        (0..3).for_each(|number| inbox.put(0, event(number)));
+        inbox.close();
+        write_all(full, &inbox, Clock::start());
+        assert_eq!(inbox.lock().missing, 3);
+        inbox.put(0, event(3));
         let whole = LogFile { file: append(&path).unwrap(), path: path.clone(), bytes_max: 1 << 20 };
-        write_all(whole, &receiver, &missing, Clock::start());
+        write_all(whole, &inbox, Clock::start());
         let written = lines(&path);
         assert_eq!((written[0].event, written[0].count), (Kind::Missing, Some(3)));
         assert_eq!(written[1].document.as_deref(), Some("document-3"));
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_is_counted() {
+        let inbox = Inbox::default();
+        (0..WAITING_MAX + 2).for_each(|number| inbox.put(0, event(number)));
+        let (events, missing) = inbox.take().unwrap();
+        assert_eq!((events.len(), missing), (WAITING_MAX, 2));
+        inbox.close();
+        assert!(inbox.take().is_none());
     }
 
     #[test]
