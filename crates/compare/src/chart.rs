@@ -8,7 +8,7 @@ use crate::{
     timeline::{Cell, Lane, Timeline},
 };
 
-/// What the colours of a timeline mean, by their series.
+/// The meanings of the colours of a timeline, by their series.
 const LEGEND: [(usize, &str); 2] = [(WORKS, "works"), (WAITS, "waits")];
 const WORKS: usize = 1;
 const WAITS: usize = 0;

@@ -53,13 +53,13 @@ pub struct Comparison {
     pub runs: u32,
     /// The measurements.
     pub rows: Vec<Measurement>,
-    /// Who worked and who waited in the last run of each way of the whole.
+    /// The timeline of the last run of each way of the whole.
     pub timelines: Vec<Timeline>,
     /// The interpretation of the figures, in words.
     pub lesson: String,
 }
 
-/// What is measured.
+/// The results of the runs.
 struct Measured {
     rows: Vec<Measurement>,
     timelines: Vec<Timeline>,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Whether [`bind_to_one`] has an effect on this system.
+/// True if [`bind_to_one`] has an effect on this system.
 pub(crate) const CAN_BIND: bool = cfg!(target_os = "linux");
 
 /// Returns the number of cores that this thread may use.

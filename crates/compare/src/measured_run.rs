@@ -37,7 +37,7 @@ const AT_A_TIME: usize = 16;
 /// A run that was measured.
 pub(crate) struct MeasuredRun {
     pub(crate) took: Duration,
-    /// Who worked and who waited, if the work is the whole.
+    /// The timeline of the threads, if the work is the whole.
     pub(crate) timeline: Option<Timeline>,
 }
 

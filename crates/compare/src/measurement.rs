@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 /// The smallest pieces: one line each.
 const LINE: Chunk = Chunk::Bytes(NonZeroU64::MIN);
 
-/// What is done with every text.
+/// The work that is done with every text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
@@ -65,9 +65,9 @@ impl Way {
 /// The work of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Workload {
-    /// What is done.
+    /// The work.
     pub work: Work,
-    /// How it is done.
+    /// The way it is done.
     pub way: Way,
     /// The number of texts at a time.
     pub at_a_time: usize,

@@ -1,4 +1,4 @@
-//! Which threads worked and which waited in a run.
+//! The threads that worked and those that waited in a run.
 //!
 //! A thread works while it uses a core. It waits while it does not: for the server, for the disk, for other
 //! threads or for the core.
@@ -39,7 +39,7 @@ pub struct Lane {
     pub working_seconds: f64,
     /// The time without work.
     pub waiting_seconds: f64,
-    /// What filled most of each cell of the lane, from the begin of the run to its end.
+    /// The activity that filled most of each cell of the lane, from the begin of the run to its end.
     #[serde(skip)]
     pub cells: Vec<Cell>,
 }

@@ -9,7 +9,7 @@ use axum::{
         rejection::{JsonRejection, QueryRejection},
     },
     http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
 use event_log::line::{Kind, Line, public};
 use flow::{
@@ -18,63 +18,30 @@ use flow::{
     failure::Reason,
     job::{Group, JobId, JobState, JobView, Selection},
     lane::Lane,
-    queue::{BATCH_MAX, Pause, QueueError},
+    queue::{BATCH_MAX, Pause},
 };
 use monitor::changes::{self, JobChange};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::{documents::Stored, routes::App, run::OpenQueue};
+use crate::{app::App, documents::Stored, refusal::Refusal, run::OpenQueue};
 
 /// The number of jobs of a page, if none is asked for.
 const LIMIT: usize = 50;
 
-/// A request that is answered by an error.
-pub(crate) struct ApiError(StatusCode, String);
-
-impl ApiError {
-    pub(crate) fn invalid(why: impl ToString) -> Self {
-        Self(StatusCode::BAD_REQUEST, why.to_string())
-    }
-}
-
-impl From<QueueError> for ApiError {
-    fn from(error: QueueError) -> Self {
-        Self(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-    }
-}
-
-impl From<QueryRejection> for ApiError {
-    fn from(rejection: QueryRejection) -> Self {
-        Self(rejection.status(), rejection.body_text())
-    }
-}
-
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
-        Self(rejection.status(), rejection.body_text())
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        (self.0, Json(serde_json::json!({ "error": self.1 }))).into_response()
-    }
-}
-
 /// `GET /api/status`: the same as `juggle status --json`.
-pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let unavailable = |why: &str| ApiError(StatusCode::SERVICE_UNAVAILABLE, why.to_owned());
-    let sample = app.live.sample().await.ok_or_else(|| unavailable("the queue does not answer"))?;
+pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Refusal> {
+    let silent = || Refusal::unavailable("the queue does not answer");
+    let sample = app.live.sample().await.ok_or_else(silent)?;
     match &sample.snapshot {
-        Ok(_) => Ok(([(header::CONTENT_TYPE, "application/json")], sample.json.clone()).into_response()),
-        Err(why) => Err(unavailable(why)),
+        Ok(_) => Ok(([(header::CONTENT_TYPE, "application/json")], sample.json.clone())),
+        Err(why) => Err(Refusal::unavailable(why)),
     }
 }
 
 /// `GET /events`: the same whenever it changes.
-pub(crate) async fn events(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let many = || ApiError(StatusCode::SERVICE_UNAVAILABLE, "too many readers of events".to_owned());
-    app.live.events().map(IntoResponse::into_response).ok_or_else(many)
+pub(crate) async fn events(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Refusal> {
+    app.live.events().ok_or_else(|| Refusal::unavailable("too many readers of events"))
 }
 
 /// The query of `/api/jobs`, and of the pages that list jobs. An empty value is none.
@@ -91,7 +58,7 @@ pub(crate) struct JobsQuery {
 
 impl JobsQuery {
     /// Returns the selection, the job to begin after, and the limit.
-    pub(crate) fn parse(&self) -> Result<(Selection, Option<JobId>, usize), ApiError> {
+    pub(crate) fn parse(&self) -> Result<(Selection, Option<JobId>, usize), Refusal> {
         let selection = Selection {
             lane: parsed::<Lane>("lane", &self.lane)?,
             state: parsed::<JobState>("state", &self.state)?,
@@ -104,7 +71,7 @@ impl JobsQuery {
     }
 }
 
-fn parsed<T: std::str::FromStr>(name: &str, value: &str) -> Result<Option<T>, ApiError>
+fn parsed<T: std::str::FromStr>(name: &str, value: &str) -> Result<Option<T>, Refusal>
 where
     T::Err: ToString,
 {
@@ -114,7 +81,7 @@ where
     value
         .parse()
         .map(Some)
-        .map_err(|error: T::Err| ApiError::invalid(format!("{name}: {}", error.to_string())))
+        .map_err(|error: T::Err| Refusal::invalid(format!("{name}: {}", error.to_string())))
 }
 
 /// A job in JSON. Texts of failures have neither passwords nor queries of URLs.
@@ -164,7 +131,7 @@ pub(crate) struct Jobs {
 }
 
 /// Lists jobs.
-pub(crate) async fn list(app: &App, query: &JobsQuery) -> Result<Jobs, ApiError> {
+pub(crate) async fn list(app: &App, query: &JobsQuery) -> Result<Jobs, Refusal> {
     let (selection, after, limit) = query.parse()?;
     let open = app.run.open_queue().await?;
     let listed = open.queue.list(selection, after, limit).await;
@@ -177,7 +144,7 @@ pub(crate) async fn list(app: &App, query: &JobsQuery) -> Result<Jobs, ApiError>
 pub(crate) async fn jobs(
     State(app): State<Arc<App>>,
     query: Result<Query<JobsQuery>, QueryRejection>,
-) -> Result<Json<Jobs>, ApiError> {
+) -> Result<Json<Jobs>, Refusal> {
     let Query(query) = query?;
     list(&app, &query).await.map(Json)
 }
@@ -198,9 +165,9 @@ pub(crate) struct Document {
 }
 
 /// Gathers everything about a document. Returns `None` if nothing is known about it.
-pub(crate) async fn gather(app: &App, id: &str) -> Result<Option<Document>, ApiError> {
+pub(crate) async fn gather(app: &App, id: &str) -> Result<Option<Document>, Refusal> {
     let Ok(document) = id.parse::<DocumentId>() else { return Ok(None) };
-    let ids = changes::job_ids(&[id.to_owned()]).map_err(ApiError::invalid)?;
+    let ids = changes::job_ids(&[id.to_owned()]).map_err(Refusal::invalid)?;
     let open = app.run.open_queue().await?;
     let listed = open.queue.list(Selection { ids, ..Selection::default() }, None, BATCH_MAX).await;
     let mut jobs = open.close(listed).await?;
@@ -209,10 +176,9 @@ pub(crate) async fn gather(app: &App, id: &str) -> Result<Option<Document>, ApiE
     let (blobs, attempts, asked) = (Arc::clone(&app.run.blobs), app.attempts.clone(), document.clone());
     let reading = app.reading(move || {
         let stored = Stored::read(&*blobs, &asked)?;
-        Ok::<_, ApiError>((stored, attempts.of(&asked).map_err(unreadable)?))
+        Ok((stored, attempts.of(&asked).map_err(Refusal::fault)?))
     });
-    let panicked = || ApiError(StatusCode::INTERNAL_SERVER_ERROR, "an error in juggle".to_owned());
-    let (stored, (attempts, attempts_left_out)) = reading.await.ok_or_else(panicked)??;
+    let (stored, (attempts, attempts_left_out)) = reading.await?;
     if jobs.is_empty() && attempts.is_empty() && stored.is_none() {
         return Ok(None);
     }
@@ -220,18 +186,12 @@ pub(crate) async fn gather(app: &App, id: &str) -> Result<Option<Document>, ApiE
     Ok(Some(Document { document, jobs, attempts, attempts_left_out, stored }))
 }
 
-/// Returns the error for a file that cannot be read.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(crate) fn unreadable(error: impl ToString) -> ApiError {
-    ApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-}
-
 /// `GET /api/documents/ID`
 pub(crate) async fn document(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-) -> Result<Json<Document>, ApiError> {
-    let unknown = || ApiError(StatusCode::NOT_FOUND, format!("there is no document '{id}'"));
+) -> Result<Json<Document>, Refusal> {
+    let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("there is no document '{id}'"));
     gather(&app, &id).await?.map(Json).ok_or_else(unknown)
 }
 
@@ -254,43 +214,43 @@ struct ChangeFilter {
 }
 
 type Change = Result<Json<ChangeBody>, JsonRejection>;
+type Changed = Json<Value>;
 
 /// `POST /api/retry`: failed jobs are tried again.
-pub(crate) async fn retry(State(app): State<Arc<App>>, body: Change) -> Result<Response, ApiError> {
+pub(crate) async fn retry(State(app): State<Arc<App>>, body: Change) -> Result<Changed, Refusal> {
     change(&app, JobChange::Retry, body?.0).await
 }
 
 /// `POST /api/drop`: jobs are removed from the queue. A filter selects failed jobs only.
-pub(crate) async fn drop_jobs(State(app): State<Arc<App>>, body: Change) -> Result<Response, ApiError> {
+pub(crate) async fn drop_jobs(State(app): State<Arc<App>>, body: Change) -> Result<Changed, Refusal> {
     change(&app, JobChange::Drop, body?.0).await
 }
 
-async fn change(app: &App, change: JobChange, body: ChangeBody) -> Result<Response, ApiError> {
+async fn change(app: &App, change: JobChange, body: ChangeBody) -> Result<Changed, Refusal> {
     let lane = body.filter.as_ref().and_then(|filter| filter.lane);
     let open = app.run.open_queue().await?;
     let made = make(&open, change, body).await;
     open.close(Ok(())).await?;
     let count = made?;
     if count > 0 {
-        app.run.note(change.event(), lane, Some(count));
-        app.live.change();
+        app.record_change(change.event(), lane, Some(count));
     }
-    Ok(Json(serde_json::json!({ "changed": count })).into_response())
+    Ok(Json(json!({ "changed": count })))
 }
 
-async fn make(open: &OpenQueue, change: JobChange, body: ChangeBody) -> Result<u64, ApiError> {
+async fn make(open: &OpenQueue, change: JobChange, body: ChangeBody) -> Result<u64, Refusal> {
     let queue = &*open.queue;
     match body {
         ChangeBody { ids: Some(ids), filter: None } if !ids.is_empty() => {
             if ids.len() > BATCH_MAX {
-                return Err(ApiError::invalid(format!("at most {BATCH_MAX} ids at a time")));
+                return Err(Refusal::invalid(format!("at most {BATCH_MAX} ids at a time")));
             }
             let unknown = changes::unknown_ids(queue, &ids).await?;
             if !unknown.is_empty() {
                 let why = format!("nothing was changed: there is no job or document {}", unknown.join(", "));
-                return Err(ApiError(StatusCode::NOT_FOUND, why));
+                return Err(Refusal::new(StatusCode::NOT_FOUND, why));
             }
-            let ids = changes::job_ids(&ids).map_err(ApiError::invalid)?;
+            let ids = changes::job_ids(&ids).map_err(Refusal::invalid)?;
             Ok(change.make_all(queue, &ids).await?)
         }
         ChangeBody { ids: None, filter: Some(ChangeFilter { lane, reason, host, kind }) }
@@ -306,7 +266,7 @@ async fn make(open: &OpenQueue, change: JobChange, body: ChangeBody) -> Result<u
                 }
             }
         }
-        _ => Err(ApiError::invalid(
+        _ => Err(Refusal::invalid(
             "nothing was changed: name \"ids\", or a \"filter\" with lane, reason, host or kind",
         )),
     }
@@ -321,21 +281,20 @@ pub(crate) struct LaneBody {
 type OfLane = Result<Json<LaneBody>, JsonRejection>;
 
 /// `POST /api/pause`
-pub(crate) async fn pause(State(app): State<Arc<App>>, body: OfLane) -> Result<Response, ApiError> {
+pub(crate) async fn pause(State(app): State<Arc<App>>, body: OfLane) -> Result<Changed, Refusal> {
     set_paused(&app, Pause::Paused, body?.0.lane).await
 }
 
 /// `POST /api/resume`
-pub(crate) async fn resume(State(app): State<Arc<App>>, body: OfLane) -> Result<Response, ApiError> {
+pub(crate) async fn resume(State(app): State<Arc<App>>, body: OfLane) -> Result<Changed, Refusal> {
     set_paused(&app, Pause::Running, body?.0.lane).await
 }
 
-async fn set_paused(app: &App, pause: Pause, lane: Lane) -> Result<Response, ApiError> {
+async fn set_paused(app: &App, pause: Pause, lane: Lane) -> Result<Changed, Refusal> {
     let open = app.run.open_queue().await?;
     let set = open.queue.set_paused(lane, pause).await;
     open.close(set).await?;
     let is_paused = pause == Pause::Paused;
-    app.run.note(if is_paused { Kind::Paused } else { Kind::Resumed }, Some(lane), None);
-    app.live.change();
-    Ok(Json(serde_json::json!({ "lane": lane, "paused": is_paused })).into_response())
+    app.record_change(if is_paused { Kind::Paused } else { Kind::Resumed }, Some(lane), None);
+    Ok(Json(json!({ "lane": lane, "paused": is_paused })))
 }

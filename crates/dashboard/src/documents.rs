@@ -13,7 +13,7 @@ use flow::{
 };
 use serde::Serialize;
 
-use crate::api::{ApiError, unreadable};
+use crate::refusal::Refusal;
 
 /// The age at which the records are read again for a search.
 const INDEX_AGE_MS: Millis = 60_000;
@@ -34,16 +34,16 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Reads the record and the beginning of the text. Returns `None` if the document is not stored.
-    pub(crate) fn read(blobs: &dyn BlobStore, document: &DocumentId) -> Result<Option<Self>, ApiError> {
-        let Some(meta) = Meta::read(blobs, document).map_err(unreadable)? else { return Ok(None) };
+    pub(crate) fn read(blobs: &dyn BlobStore, document: &DocumentId) -> Result<Option<Self>, Refusal> {
+        let Some(meta) = Meta::read(blobs, document).map_err(Refusal::fault)? else { return Ok(None) };
         let mut bytes = Vec::new();
         match blobs.open(&BlobName::new(BlobKind::Text, document.clone())) {
             Ok(text) => {
-                text.take(EXCERPT_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+                text.take(EXCERPT_BYTES).read_to_end(&mut bytes).map_err(Refusal::fault)?;
             }
             // Between the record and the text the document may have been removed.
             Err(BlobError::NotFound(_)) => {}
-            Err(error) => return Err(unreadable(error)),
+            Err(error) => return Err(Refusal::fault(error)),
         }
         Ok(Some(Self { meta, text_begins: excerpt(&bytes) }))
     }
@@ -133,7 +133,7 @@ impl Search {
     }
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) entries: Vec<Entry>,
@@ -165,7 +165,7 @@ impl DocumentIndex {
         blobs: &dyn BlobStore,
         search: &Search,
         now_ms: Millis,
-    ) -> Result<Found, ApiError> {
+    ) -> Result<Found, Refusal> {
         // Held while reading, so that two searches do not read all records twice.
         let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if search.is_narrow() {
@@ -177,7 +177,7 @@ impl DocumentIndex {
         let mut entries = Vec::new();
         for id in page {
             // A document without a record was removed in between, or verify says what is wrong with it.
-            entries.extend(Meta::read(blobs, id).map_err(unreadable)?.as_ref().map(Entry::of));
+            entries.extend(Meta::read(blobs, id).map_err(Refusal::fault)?.as_ref().map(Entry::of));
         }
         let next = (begin + page.len() < ids.len()).then(|| page.last().cloned()).flatten();
         let languages = Arc::clone(&index.languages);
@@ -186,20 +186,20 @@ impl DocumentIndex {
 }
 
 impl Index {
-    fn ids(&mut self, blobs: &dyn BlobStore, now_ms: Millis) -> Result<Arc<[DocumentId]>, ApiError> {
+    fn ids(&mut self, blobs: &dyn BlobStore, now_ms: Millis) -> Result<Arc<[DocumentId]>, Refusal> {
         if let Some((at_ms, ids)) = &self.ids
             && at_ms + IDS_AGE_MS > now_ms
         {
             return Ok(Arc::clone(ids));
         }
-        let mut ids = blobs.list(BlobKind::Meta).map_err(unreadable)?;
+        let mut ids = blobs.list(BlobKind::Meta).map_err(Refusal::fault)?;
         ids.sort();
         let ids: Arc<[DocumentId]> = ids.into();
         self.ids = Some((now_ms, Arc::clone(&ids)));
         Ok(ids)
     }
 
-    fn entries(&mut self, blobs: &dyn BlobStore, now_ms: Millis) -> Result<(Millis, Arc<[Entry]>), ApiError> {
+    fn entries(&mut self, blobs: &dyn BlobStore, now_ms: Millis) -> Result<(Millis, Arc<[Entry]>), Refusal> {
         if let Some((at_ms, entries)) = &self.entries
             && at_ms + INDEX_AGE_MS > now_ms
         {
@@ -207,7 +207,7 @@ impl Index {
         }
         let mut entries = Vec::new();
         for id in &*self.ids(blobs, now_ms)? {
-            entries.extend(Meta::read(blobs, id).map_err(unreadable)?.as_ref().map(Entry::of));
+            entries.extend(Meta::read(blobs, id).map_err(Refusal::fault)?.as_ref().map(Entry::of));
         }
         let mut languages: Vec<Box<str>> = entries.iter().map(|entry| entry.language.clone()).collect();
         languages.sort();
@@ -219,7 +219,7 @@ impl Index {
         Ok((now_ms, entries))
     }
 
-    fn narrow(&mut self, blobs: &dyn BlobStore, search: &Search, now_ms: Millis) -> Result<Found, ApiError> {
+    fn narrow(&mut self, blobs: &dyn BlobStore, search: &Search, now_ms: Millis) -> Result<Found, Refusal> {
         let (as_of_ms, all) = self.entries(blobs, now_ms)?;
         let words = search.words.to_lowercase();
         let found: Vec<&Entry> = all.iter().filter(|entry| search.takes(entry, &words)).collect();

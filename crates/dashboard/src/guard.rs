@@ -15,10 +15,10 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 
-use crate::pages;
+use crate::refusal::Refusal;
 
 /// The header with the token.
 pub(crate) const TOKEN_HEADER: &str = "x-juggle-token";
@@ -28,7 +28,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(30);
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What a request needs.
+/// The token, host and origin that a request needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
     token: blake3::Hash,
@@ -89,42 +89,45 @@ impl Guard {
         origin.strip_prefix("http://").is_some_and(|host| self.is_host(host))
     }
 
-    /// Returns why a request is refused, or `None`.
-    fn refusal(&self, request: &Request) -> Option<(StatusCode, &'static str)> {
+    /// Checks the host, the origin and the token of a request.
+    ///
+    /// # Errors
+    /// Returns a refusal if one of them is missing or wrong.
+    fn check(&self, request: &Request) -> Result<(), Refusal> {
         let headers = request.headers();
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
         if hosts.next().is_some() || !host.is_some_and(|host| self.is_host(host)) {
-            return Some((StatusCode::FORBIDDEN, "this is not the host name of the dashboard"));
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "this is not the host name of the dashboard"));
         }
         let is_foreign = |origin: &HeaderValue| !origin.to_str().is_ok_and(|origin| self.is_origin(origin));
         if headers.get_all(header::ORIGIN).iter().any(is_foreign) {
-            return Some((StatusCode::FORBIDDEN, "a page of another site may not use the dashboard"));
+            let why = "a page of another site may not use the dashboard";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, why));
         }
         let begins = request.method() == Method::GET && request.uri().path() == "/";
-        let query = request.uri().query().unwrap_or_default();
-        let in_query = query.split('&').find_map(|pair| pair.strip_prefix("token="));
+        let in_query = request.uri().query().and_then(token_in);
         let is_known =
             self.has_token(headers) || (begins && in_query.is_some_and(|token| self.is_token(token)));
         let asked = "the token is missing or wrong; open the URL that juggle printed, or send the header \
             X-Juggle-Token";
-        (!is_known).then_some((StatusCode::UNAUTHORIZED, asked))
+        if is_known { Ok(()) } else { Err(Refusal::new(StatusCode::UNAUTHORIZED, asked)) }
     }
 }
 
+/// Returns the token in the query of a URL.
+pub(crate) fn token_in(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("token="))
+}
+
 /// Checks a request, gives it a bounded time, and sets the headers of its response.
-pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let is_api = is_for_programs(request.uri().path());
-    let mut response = match guard.refusal(&request) {
-        Some((status, why)) => pages::problem::refused(is_api, status, why),
-        None => match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => pages::problem::refused(
-                is_api,
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the answer takes too long; try again",
-            ),
-        },
+pub(crate) async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut response = match guard.check(&request) {
+        Err(refusal) => refusal.at(&path),
+        Ok(()) => tokio::time::timeout(REQUEST_TIME, next.run(request))
+            .await
+            .unwrap_or_else(|_| Refusal::unavailable("the answer takes too long; try again").at(&path)),
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -137,12 +140,7 @@ pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
     }
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response.into_response()
-}
-
-/// Returns whether an answer is read by programs, so that errors are JSON.
-pub(crate) fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/api/") || path == "/events" || path == "/metrics"
+    response
 }
 
 #[cfg(test)]
@@ -159,7 +157,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        guard.refusal(&request.body(Body::empty()).unwrap()).map(|(status, _)| status.as_u16())
+        guard.check(&request.body(Body::empty()).unwrap()).err().map(|refusal| refusal.status.as_u16())
     }
 
     #[test]

@@ -4,23 +4,25 @@
 //! In reading order:
 //!
 //! * [`Dashboard`]: starts and stops it; it has a thread of its own;
-//! * `server`: connections, and their bounds; `guard`: which requests are refused; `routes`: which function
-//!   answers a request;
+//! * `server`: connections, and their bounds; `guard`: the checks of a request; `routes`: the paths;
 //! * `run`: the queue, the blobs and the log of the run; `live`: **one sample of the run a second**, from which
 //!   every page, `/api/status` and `/metrics` are made;
-//! * `api`, `metrics`, `pages`: the answers; `documents`: the search in the records; `attempts`: the log lines
-//!   of a document.
+//! * `app`: the things that every answer is made of; `documents`: the search in the records; `attempts`: the log lines of a
+//!   document;
+//! * `api`, `metrics`, `pages`: the answers; `refusal`: the answers to what cannot be answered.
 //!
 //! It reads what the stages write and asks the queue as any other client, so a slow or dead browser slows no
 //! stage. All of it is bounded: connections, requests, bodies, subscribers, and the rows of a page.
 
 mod api;
+mod app;
 mod attempts;
 mod documents;
 mod guard;
 mod live;
 mod metrics;
 mod pages;
+mod refusal;
 mod routes;
 mod run;
 mod server;
@@ -43,7 +45,7 @@ use self::{guard::Guard, run::Run};
 /// The fewest characters of a token that is given.
 pub const TOKEN_MIN: usize = 16;
 
-/// What a dashboard shows, and where it listens.
+/// A run to show, and an address to listen on.
 pub struct Config {
     /// The address. Port 0 takes a free one.
     pub listen: SocketAddr,

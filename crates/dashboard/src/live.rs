@@ -62,13 +62,13 @@ pub(crate) struct Sample {
     /// The queue, or why it cannot be read.
     pub(crate) snapshot: Result<Arc<Snapshot>, String>,
     pub(crate) log: Arc<LogFacts>,
-    /// Why the log cannot be read.
+    /// The error, if the log cannot be read.
     pub(crate) log_error: Option<String>,
     /// The JSON of `/api/status`. Empty without a snapshot.
     pub(crate) json: Bytes,
 }
 
-/// What the event log says.
+/// Facts from the event log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogFacts {
     pub(crate) traffic: Traffic,

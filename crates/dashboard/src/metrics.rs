@@ -10,7 +10,7 @@ use axum::{
 use flow::lane::Lane;
 use monitor::{host::HostState, snapshot::Snapshot, traffic::Traffic};
 
-use crate::{live::Sample, routes::App};
+use crate::{app::App, live::Sample};
 
 /// The maximum number of hosts with numbers of their own. With more, only the totals are given: the sum of
 /// the others would fall whenever a host gets numbers of its own, and a counter must not fall.

@@ -7,7 +7,6 @@ pub(crate) mod hosts;
 pub(crate) mod lanes;
 pub(crate) mod overview;
 mod parts;
-pub(crate) mod problem;
 
 use std::sync::Arc;
 
@@ -17,11 +16,15 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, html};
 use monitor::{
-    figures::{clock_time, counted, grouped, short_span},
+    figures::{counted, grouped, run_name, short_span},
     snapshot::Snapshot,
 };
 
-use crate::{live::Sample, routes::App};
+use crate::{
+    app::App,
+    live::Sample,
+    refusal::{HTML, PageRefusal},
+};
 
 const STYLE: &str = include_str!("style.css");
 const PAGES: [(&str, &str); 5] = [
@@ -37,6 +40,9 @@ pub(crate) fn style() -> String {
     [plot::STYLE, report::STYLE, STYLE].concat()
 }
 
+/// A page, or the page that says why it cannot be shown.
+type Answer = Result<Response, PageRefusal>;
+
 /// A page in the making.
 pub(crate) struct Page {
     app: Arc<App>,
@@ -49,14 +55,14 @@ impl Page {
     ///
     /// # Errors
     /// Returns the page that says why the queue cannot be read.
-    pub(crate) async fn begin(app: Arc<App>) -> Result<Self, Response> {
+    pub(crate) async fn begin(app: Arc<App>) -> Result<Self, PageRefusal> {
         let sample = app.live.sample().await;
         let Some(sample) = sample else {
-            return Err(problem::unreadable(&app, "The queue has not answered for some seconds."));
+            return Err(unreadable(&app, "The queue has not answered for some seconds."));
         };
         match sample.snapshot.clone() {
             Ok(snapshot) => Ok(Self { app, sample, snapshot }),
-            Err(why) => Err(problem::unreadable(&app, &why)),
+            Err(why) => Err(unreadable(&app, &why)),
         }
     }
 
@@ -65,13 +71,24 @@ impl Page {
     }
 
     /// Returns the whole page. `at` is the path of its place in the navigation.
-    pub(crate) fn end(&self, at: &str, title: &str, content: &Markup) -> Response {
+    pub(crate) fn end(&self, at: &str, title: &str, content: &Markup) -> Answer {
         let state = html! {
             p id="state" { (state(&self.snapshot)) }
             @if let Some(why) = &self.sample.log_error { p id="log-error" class="bad" { (why) } }
         };
-        layout(&self.app, StatusCode::OK, at, title, &state, content)
+        Ok(layout(&self.app, StatusCode::OK, at, title, &state, content))
     }
+}
+
+/// Returns the page that says why the queue cannot be read. It is shown until the queue can be read again.
+fn unreadable(app: &App, why: &str) -> PageRefusal {
+    let state = html! { p id="state" class="bad" { "The queue cannot be read." } };
+    let content = html! {
+        p id="why" { (why) }
+        p { "Nothing was changed. This page tries again every second." }
+    };
+    let page = layout(app, StatusCode::SERVICE_UNAVAILABLE, "", "Problem", &state, &content);
+    PageRefusal(Box::new(page))
 }
 
 /// Returns a whole page.
@@ -83,7 +100,7 @@ fn layout(
     state: &Markup,
     content: &Markup,
 ) -> Response {
-    let name = parts::name(&app.run.path);
+    let name = run_name(&app.run.path);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -126,7 +143,7 @@ fn layout(
             }
         }
     };
-    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string()).into_response()
+    (status, [(header::CONTENT_TYPE, HTML)], page.into_string()).into_response()
 }
 
 /// Says in a line whether the run works, when it is done, and what is wrong.
@@ -149,11 +166,4 @@ fn state(snapshot: &Snapshot) -> Markup {
         @if snapshot.dead == 0 { span class="good" { "Nothing failed." } }
         @else { a class="bad" href="/failures" { (grouped(snapshot.dead)) " failed." } }
     }
-}
-
-/// Returns a time on the clock, with the time until then when the pointer rests on it.
-fn until(now_ms: u64, for_ms: u64) -> Markup {
-    let at = now_ms.saturating_add(for_ms);
-    html! { time datetime=(monitor::figures::timestamp(at)) title=(monitor::figures::time(at)) {
-    (clock_time(at)) " (" (short_span(for_ms)) ")" } }
 }

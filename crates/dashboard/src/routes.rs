@@ -1,4 +1,4 @@
-//! Which function answers a request.
+//! The routes: paths and methods, and the functions that answer them.
 
 use std::sync::Arc;
 
@@ -10,59 +10,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tokio::sync::Semaphore;
 
-use crate::{
-    api, attempts::AttemptLogs, documents::DocumentIndex, guard, guard::Guard, live::Live, metrics, pages,
-    run::Run,
-};
+use crate::{api, app::App, guard, metrics, pages, refusal::Refusal};
 
 /// The maximum size of a request's body.
 const BODY_BYTES_MAX: usize = 64 << 10;
-/// The maximum number of answers that read files at the same time. Others wait for their turn.
-const READS_MAX: usize = 2;
 const SCRIPT: &str = include_str!("script.js");
 /// Static files may be kept for as long as this program runs: a newer one listens on another port, or the
 /// browser asks again.
 const KEEP: &str = "private, max-age=300";
 
-/// What every answer is made of.
-pub(crate) struct App {
-    pub(crate) guard: Arc<Guard>,
-    pub(crate) live: Live,
-    pub(crate) run: Arc<Run>,
-    pub(crate) documents: DocumentIndex,
-    pub(crate) attempts: AttemptLogs,
-    reads: Arc<Semaphore>,
-}
-
-impl App {
-    /// Runs `read`, which may block, when it has its turn. Returns `None` if it panicked.
-    pub(crate) async fn reading<T: Send + 'static>(
-        &self,
-        read: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        let turn = Arc::clone(&self.reads).acquire_owned().await.ok()?;
-        let reading = tokio::task::spawn_blocking(move || {
-            let result = read();
-            // Only now: a request that is given up does not end its read.
-            drop(turn);
-            result
-        });
-        reading.await.ok()
-    }
-}
-
-pub(crate) fn router(guard: Guard, live: Live, run: Arc<Run>) -> Router {
-    let guard = Arc::new(guard);
-    let app = Arc::new(App {
-        guard: Arc::clone(&guard),
-        live,
-        documents: DocumentIndex::default(),
-        attempts: AttemptLogs::new(&run.path),
-        run,
-        reads: Arc::new(Semaphore::new(READS_MAX)),
-    });
+/// Returns the routes of a run.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let guard = Arc::clone(&app.guard);
     Router::new()
         .route("/", get(pages::overview::show))
         .route("/lanes", get(pages::lanes::show))
@@ -86,7 +46,7 @@ pub(crate) fn router(guard: Guard, live: Live, run: Arc<Run>) -> Router {
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         // The last layer is the first to see a request, also one for an unknown path.
-        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn_with_state(guard, guard::guarded))
         .with_state(app)
 }
 
@@ -95,12 +55,10 @@ fn file(kind: &'static str, content: &str) -> Response {
 }
 
 async fn unknown(request: Request) -> Response {
-    let is_api = guard::is_for_programs(request.uri().path());
-    pages::problem::refused(is_api, StatusCode::NOT_FOUND, "there is no such page")
+    Refusal::new(StatusCode::NOT_FOUND, "there is no such page").at(request.uri().path())
 }
 
 async fn other_method(request: Request) -> Response {
-    let is_api = guard::is_for_programs(request.uri().path());
     let why = "this address takes another method; see the page on the dashboard in the documentation";
-    pages::problem::refused(is_api, StatusCode::METHOD_NOT_ALLOWED, why)
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why).at(request.uri().path())
 }

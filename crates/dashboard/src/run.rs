@@ -2,21 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use event_log::{
-    line::{Kind, Line},
-    writer,
-};
 use flow::{
     blobs::BlobStore,
     clock::Clock,
-    lane::Lane,
     queue::{QueueAdmin, QueueError},
 };
 use monitor::snapshot::Waits;
 use queue::connection::QueueConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// How the queue is reached.
+/// A way to the queue.
 pub enum QueueAccess {
     /// This process has it.
     Shared(Arc<dyn QueueAdmin>),
@@ -55,15 +50,6 @@ impl Run {
                 let connection = QueueConnection::visit(&self.path).await?;
                 Ok(OpenQueue { queue: connection.queue(), visit: Some((connection, turn)) })
             }
-        }
-    }
-
-    /// Writes a change that a person made to the event log, if there is one.
-    pub(crate) fn note(&self, event: Kind, lane: Option<Lane>, count: Option<u64>) {
-        let path = event_log::path_in(&self.path);
-        let line = Line::by_person(event, lane, count, self.clock.now_ms());
-        if let Err(error) = writer::note(&path, &line) {
-            tracing::warn!("the change is not in the log of events: {}: {error}", path.display());
         }
     }
 }

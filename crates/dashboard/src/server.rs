@@ -11,7 +11,7 @@ use hyper_util::{
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Semaphore, task::JoinSet};
 use tokio_io_timeout::TimeoutStream;
 
-use crate::{guard::Guard, live::Live, routes, run::Run};
+use crate::{app::App, guard::Guard, routes, run::Run};
 
 /// The maximum number of connections. More are refused.
 const CONNECTIONS_MAX: usize = 128;
@@ -32,8 +32,7 @@ pub(crate) async fn serve(listener: TcpListener, guard: Guard, run: Run) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the dashboard cannot listen"),
     };
-    let run = Arc::new(run);
-    let router = routes::router(guard, Live::start(&run), run);
+    let router = routes::router(App::start(guard, run));
     let (free, mut connections) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), JoinSet::new());
     loop {
         let stream = match listener.accept().await {

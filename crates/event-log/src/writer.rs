@@ -18,10 +18,16 @@ use std::{
 use flow::{
     clock::{Clock, Millis},
     events::{Event, EventSink},
-    json_line, safe_file,
+    json_line,
+    lane::Lane,
+    safe_file,
 };
 
-use crate::{KEPT, line::Line, older};
+use crate::{
+    KEPT,
+    line::{Kind, Line},
+    older, path_in,
+};
 
 /// A file that is larger is rotated.
 pub const BYTES_MAX: u64 = 64 << 20;
@@ -160,11 +166,16 @@ fn write_all(mut file: LogFile, inbox: &Inbox, clock: Clock) {
     }
 }
 
+/// Records a change that a person made in the log of a run, if there is one. Warns if it cannot be written.
+pub fn note_change(run: &Path, event: Kind, lane: Option<Lane>, count: Option<u64>) {
+    let path = path_in(run);
+    if let Err(error) = note(&path, &Line::by_person(event, lane, count, Clock::start().now_ms())) {
+        tracing::warn!("the change is not in the log of events: {}: {error}", path.display());
+    }
+}
+
 /// Appends one line to the log at a path, if there is one.
-///
-/// # Errors
-/// Returns an error if the file cannot be opened or written, or is a link or a special file.
-pub fn note(path: &Path, line: &Line) -> io::Result<()> {
+fn note(path: &Path, line: &Line) -> io::Result<()> {
     let file = match safe_file::open_with(path, OpenOptions::new().append(true)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
@@ -239,10 +250,9 @@ fn append(path: &Path) -> io::Result<File> {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use flow::{events::EventKind, lane::Lane};
+    use flow::events::EventKind;
 
     use super::*;
-    use crate::line::Kind;
 
     fn event(number: usize) -> Event {
         Event {

@@ -8,7 +8,10 @@ pub mod sources;
 
 pub(crate) mod help;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -110,6 +113,7 @@ pub struct PipelineArgs {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "127.0.0.1:0",
+        value_parser = listen_address,
         hide_short_help = true
     )]
     pub dashboard: Option<SocketAddr>,
@@ -225,8 +229,8 @@ pub struct ReportArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = include_str!("cli/help/dashboard.txt"))]
 pub struct DashboardArgs {
-    /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    /// Address and port to listen on, or a port of 127.0.0.1; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = listen_address)]
     pub listen: SocketAddr,
     /// Open the dashboard in the browser
     #[arg(long)]
@@ -373,9 +377,29 @@ pub struct ShowConfigArgs {
     pub settings: args::Args,
 }
 
+/// Parses an address with a port. A port alone, or after `:` or `localhost:`, is one of 127.0.0.1.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    match port.parse::<u16>() {
+        Ok(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => text.parse().map_err(|_| "use ADDRESS:PORT, such as 127.0.0.1:7700, or a port".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_alone_is_one_of_this_machine() {
+        for text in ["7700", ":7700", "localhost:7700", "127.0.0.1:7700"] {
+            assert_eq!(listen_address(text).unwrap().to_string(), "127.0.0.1:7700", "{text}");
+        }
+        assert_eq!(listen_address("[::1]:0").unwrap().to_string(), "[::1]:0");
+        for text in ["", ":", "65536", "127.0.0.1", "localhost", "example.org:80", "localhost7700"] {
+            assert!(listen_address(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_commands_and_their_flags_fit_together() {

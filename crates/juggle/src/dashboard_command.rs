@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     net::SocketAddr,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::Arc,
 };
 
@@ -11,6 +11,7 @@ use dashboard::{Config, Dashboard, QueueAccess, TOKEN_MIN};
 use flow::{blobs::BlobStore, queue::QueueAdmin};
 use serde::Serialize;
 use tempfile::NamedTempFile;
+use tokio::process::Command;
 
 use crate::{
     cli::DashboardArgs,
@@ -46,7 +47,7 @@ pub async fn run(args: &DashboardArgs, settings: &Settings, out: &Out) -> Result
     } else {
         out.line(&url)?;
     }
-    let _page = if args.open { open(&url) } else { None };
+    let _page = if args.open { open(url).await } else { None };
     tokio::signal::ctrl_c().await.map_err(|error| CliError::caused(Exit::Bug, &error))?;
     dashboard.stop();
     Ok(Exit::Done)
@@ -102,20 +103,21 @@ fn start(
 }
 
 /// Opens the URL in the browser. Returns a file that must stay until the browser has read it.
-fn open(url: &str) -> Option<NamedTempFile> {
-    // Arguments of a process can be read by every user of the machine, and the URL has the token. So the
-    // browser gets a file that only this user can read, which leads to the URL.
-    let opened =
-        tempfile::Builder::new().prefix("juggle-").suffix(".html").tempfile().and_then(|mut page| {
-            let refresh = format!("<!DOCTYPE html><meta http-equiv=\"refresh\" content=\"0; url={url}\">\n");
-            page.write_all(refresh.as_bytes())?;
-            let mut command = Command::new(OPENER);
-            let child =
-                command.arg(page.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            child.spawn()?;
-            Ok(page)
+async fn open(url: String) -> Option<NamedTempFile> {
+    let opening = async {
+        // Arguments of a process can be read by every user of the machine, and the URL has the token. So the
+        // browser gets a file that only this user can read, which leads to the URL.
+        let writing = tokio::task::spawn_blocking(move || {
+            let mut page = tempfile::Builder::new().prefix("juggle-").suffix(".html").tempfile()?;
+            writeln!(page, "<!DOCTYPE html><meta http-equiv=\"refresh\" content=\"0; url={url}\">")?;
+            Ok::<_, io::Error>(page)
         });
-    match opened {
+        let page = writing.await??;
+        let mut command = Command::new(OPENER);
+        command.arg(page.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        Ok::<_, io::Error>(page)
+    };
+    match opening.await {
         Ok(page) => Some(page),
         Err(error) => {
             tracing::warn!("cannot open a browser: {OPENER}: {error}. Open the URL yourself.");

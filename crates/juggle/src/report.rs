@@ -1,10 +1,11 @@
 //! `juggle report`: writes a run and its corpus as one HTML file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use corpus::duplicate_list;
 use flow::{atomic_file, blobs::BlobStore, clock::Clock, lane::Lane};
 use indicatif::ProgressStyle;
+use monitor::figures::run_name;
 use process::error::ProcessError;
 use report::{
     data::{CorpusFacts, EventFacts, ReportData},
@@ -51,7 +52,7 @@ pub async fn run(args: &ReportArgs, settings: &Settings, out: &Out) -> Result<Ex
     let bar = Show::of(settings, out).bar(snapshot.lanes[Lane::Process.name()].counts.done, style);
     let rows = settings.shown().iter();
     let shown = rows.map(|row| [row.name.clone(), row.values.join(" "), row.origin.to_string()]).collect();
-    let (name, is_real) = (name(&run), settings.run == Run::Real);
+    let (name, is_real) = (run_name(&run), settings.run == Run::Real);
     let writing = blocking(move || -> Result<Written, CliError> {
         let corpus =
             CorpusFacts::read(&blobs as &dyn BlobStore, || bar.inc(1)).map_err(|error| match error {
@@ -87,10 +88,4 @@ pub async fn run(args: &ReportArgs, settings: &Settings, out: &Out) -> Result<Ex
         out.line(&format!("{what} {} ({documents}). Open it in a browser.", written.path.display()))?;
     }
     Ok(Exit::Done)
-}
-
-/// Returns the name of a run directory, also if it is given as `.`.
-fn name(run: &Path) -> String {
-    let whole = std::fs::canonicalize(run).unwrap_or_else(|_| run.to_owned());
-    whole.file_name().map_or_else(|| "corpus".to_owned(), |name| name.to_string_lossy().into_owned())
 }

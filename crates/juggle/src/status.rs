@@ -3,10 +3,9 @@
 mod screen;
 mod view;
 
-use std::{io, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use corpus::duplicate_list::{self, Duplicate};
-use event_log::reader::LogReader;
 use flow::{
     clock::{Clock, Millis, millis},
     lane::Lane,
@@ -88,18 +87,9 @@ pub(crate) fn waits(settings: &Settings) -> Waits {
 
 /// Counts the requests since the event log begins.
 async fn requests(run: &Path) -> Result<Traffic, CliError> {
-    let path = event_log::path_in(run);
-    let reading = blocking({
-        let path = path.clone();
-        move || {
-            let (mut traffic, mut reader) = (Traffic::default(), LogReader::open(&path)?);
-            while let Some(line) = reader.next_line()? {
-                traffic.add(&line);
-            }
-            Ok(traffic)
-        }
-    });
-    reading.await?.map_err(|error: io::Error| CliError::unreadable(&path, &error))
+    let own = run.to_owned();
+    let read = blocking(move || Traffic::read(&own)).await?;
+    read.map_err(|error| CliError::unreadable(&event_log::path_in(run), &error))
 }
 
 fn show(run: &Path, snapshot: &Snapshot, duplicates: &[Duplicate], out: &Out) -> Result<(), CliError> {

@@ -135,8 +135,8 @@ mod tests {
     use flow::{
         failure::{Failure, Reason},
         job::NewJob,
-        queue::{ClaimRequest, GroupLimit, JobQueue, Nack, NamedLimits, Push},
-        testing::memory_queue::MemoryQueue,
+        queue::{JobQueue, Nack, Push},
+        testing::{memory_queue::MemoryQueue, queue_contract::request},
     };
 
     use super::*;
@@ -146,14 +146,7 @@ mod tests {
         let queue = MemoryQueue::new(100, 0);
         let jobs = ["a", "b"].map(|key| NewJob::new(Lane::Fetch, key, &()));
         queue.push(Push { jobs: jobs.into(), cursor: None }).await.unwrap();
-        let request = ClaimRequest {
-            lane: Lane::Fetch,
-            limit: 2,
-            lease_ms: 60_000,
-            wait_ms: 0,
-            group_limit: GroupLimit::NONE,
-            named_limits: NamedLimits::new(),
-        };
+        let request = request(Lane::Fetch, 2);
         for claim in queue.claim(request).await.unwrap().claims {
             let status = if claim.key == "a" { "404 Not Found" } else { "500 Internal Server Error" };
             let failure = Failure::new(Reason::HttpStatus, format!("http://h/x: {status}"));

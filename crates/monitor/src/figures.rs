@@ -1,8 +1,17 @@
 //! Numbers, times and names as people read them.
 
+use std::path::Path;
+
 use flow::clock::Millis;
 use indicatif::{HumanBytes, HumanCount};
 use jiff::Timestamp;
+
+/// Returns the name of a run directory, also if it is given as `.`.
+#[must_use]
+pub fn run_name(run: &Path) -> String {
+    let whole = std::fs::canonicalize(run).unwrap_or_else(|_| run.to_owned());
+    whole.file_name().map_or_else(|| "corpus".to_owned(), |name| name.to_string_lossy().into_owned())
+}
 
 /// Returns a number with a separator between groups of three digits.
 #[must_use]

@@ -1,4 +1,4 @@
-//! What a run is doing, as one value: the [`Snapshot`](snapshot::Snapshot).
+//! The state of a run as one value: the [`Snapshot`](snapshot::Snapshot).
 //!
 //! `juggle status`, the progress on a terminal, the summary, the report and the dashboard show parts of it,
 //! so they never disagree. It is taken from the queue alone, so it works beside stages in other processes and

@@ -129,8 +129,8 @@ mod tests {
     use flow::{
         failure::{Failure, Reason},
         job::NewJob,
-        queue::{ClaimRequest, GroupLimit, JobQueue, Nack, Push, Registration},
-        testing::memory_queue::MemoryQueue,
+        queue::{JobQueue, Nack, Push, Registration},
+        testing::{memory_queue::MemoryQueue, queue_contract::request},
     };
 
     use super::*;
@@ -142,14 +142,7 @@ mod tests {
         let jobs = ["a", "b", "c"].map(|key| NewJob::new(Lane::Fetch, key, &()).in_group(Group("h".into())));
         queue.push(Push { jobs: jobs.into(), cursor: None }).await.unwrap();
         queue.register_worker(Lane::Fetch, Registration::Add).await.unwrap();
-        let request = ClaimRequest {
-            lane: Lane::Fetch,
-            limit: 2,
-            lease_ms: 60_000,
-            wait_ms: 0,
-            group_limit: GroupLimit::NONE,
-            named_limits: NamedLimits::new(),
-        };
+        let request = request(Lane::Fetch, 2);
         let claims = queue.claim(request).await.unwrap().claims;
         let failure = Failure::new(Reason::HttpStatus, "http://h/b: 404 Not Found");
         queue.fail(claims[1].lease, Nack::Dead { failure }).await.unwrap();

@@ -1,8 +1,11 @@
 //! Requests by host, and what ended when, from the lines of the event log.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io, path::Path};
 
-use event_log::line::{Kind, Line};
+use event_log::{
+    line::{Kind, Line},
+    reader::LogReader,
+};
 use flow::{clock::Millis, lane::Lane};
 use serde::Serialize;
 
@@ -42,6 +45,18 @@ impl HostRequests {
 pub struct Traffic(BTreeMap<String, HostRequests>);
 
 impl Traffic {
+    /// Counts all lines of the log of a run. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if a file of the log cannot be read.
+    pub fn read(run: &Path) -> io::Result<Self> {
+        let (mut traffic, mut reader) = (Self::default(), LogReader::open(&event_log::path_in(run))?);
+        while let Some(line) = reader.next_line()? {
+            traffic.add(&line);
+        }
+        Ok(traffic)
+    }
+
     /// Counts a line of the event log. Only attempts of the fetch lane are requests.
     pub fn add(&mut self, line: &Line) {
         let (Some(host), Some(Lane::Fetch)) = (&line.host, line.lane) else { return };
@@ -74,7 +89,7 @@ impl Traffic {
     }
 }
 
-/// What ended in the last [`BINS`] times [`BIN_MS`]: texts that went through all stages, and texts that
+/// The ends of the last [`BINS`] times [`BIN_MS`]: texts that went through all stages, and texts that
 /// failed.
 #[derive(Debug, Clone, Default)]
 pub struct Recent(BTreeMap<u64, [u64; 2]>);

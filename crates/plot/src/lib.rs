@@ -21,7 +21,6 @@ pub use bars::stacked_bars;
 pub use curve::log_log_curve;
 pub use document::{Picture, standalone};
 pub use frame::Labels;
-pub use numbers::grouped;
 pub use time_bars::{TimeBar, time_bars};
 pub use timeline::{TimelineLane, TimelineSpan, timeline};
 

@@ -3,7 +3,7 @@
 use indicatif::HumanCount;
 
 /// Returns a number with a separator between groups of three digits.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     HumanCount(number).to_string()
 }
 

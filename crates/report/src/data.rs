@@ -1,4 +1,4 @@
-//! What a report says.
+//! The facts in a report.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,7 +28,7 @@ const WORDS: usize = 50;
 /// The number of bars in the picture of the stages over time.
 const TIME_BINS: usize = 60;
 
-/// What a report says.
+/// The facts in a report.
 #[derive(Debug)]
 pub struct ReportData {
     /// The name of the run directory.
@@ -68,7 +68,7 @@ pub struct CorpusFacts {
     pub sizes: BTreeMap<u32, u64>,
     /// Documents by the encoding that was used and the confidence in it.
     pub encodings: BTreeMap<(String, &'static str), u64>,
-    /// What was removed, by rule.
+    /// Removed lines, by rule.
     pub cuts: BTreeMap<Rule, CutFacts>,
     /// Documents and bytes as received by host.
     pub hosts: BTreeMap<String, HostTotals>,
@@ -80,7 +80,7 @@ pub struct CorpusFacts {
     pub heaps: Vec<(u64, u64)>,
 }
 
-/// What a rule removed.
+/// Lines that a rule removed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CutFacts {
     /// The number of documents.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::{TimeoutConfiguration, WebDriverCompatibleCommand}};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -70,6 +70,8 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
+        let patience = TimeoutConfiguration::new(Some(PATIENCE), None, None);
+        client.update_timeouts(patience).await.unwrap();
         Self { client, _driver: driver, _profile: profile }
     }
 
@@ -91,15 +93,15 @@ impl Browser {
         self.find(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
-    /// Waits until an expression of JavaScript is true. The page is not loaded again.
+    /// Waits until an expression of JavaScript is true. The page itself looks, whenever it draws.
     pub(crate) async fn until(&self, expression: &str) {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !self.is(expression).await {
-            if tokio::time::Instant::now() > deadline {
-                let text = self.script("return document.body.innerText").await;
-                panic!("never: {expression}\n{}", text.as_str().unwrap_or_default());
-            }
-            tokio::time::sleep(BEAT).await;
+        let wait = format!(
+            "const done = arguments[0]; \
+             const look = () => ({expression}) ? done() : requestAnimationFrame(look); look()"
+        );
+        if let Err(error) = self.client.execute_async(&wait, vec![]).await {
+            let text = self.script("return document.body.innerText").await;
+            panic!("never: {expression}: {error}\n{}", text.as_str().unwrap_or_default());
         }
     }
 

@@ -103,13 +103,13 @@ async fn titles_of_strangers_are_text_and_documents_are_found() {
     assert!(browser.text("#document-t0").await.contains("<script>"));
     assert!(browser.is("window.broken === undefined && document.querySelectorAll('img').length === 0").await);
     browser.open(&at(&url, "/documents")).await;
-    assert!(browser.text("main").await.contains("60 documents stored"));
+    assert!(browser.text("main").await.contains("60 stored documents"));
     browser.find("input[name=q]").await.send_keys("title 17").await.unwrap();
     browser.click(".filter button").await;
     browser.find("#document-t17").await;
-    assert!(browser.text("main").await.contains("1 document stored and found"));
+    assert!(browser.text("main").await.contains("Found 1 document"));
     browser.open(&at(&url, "/documents?language=fr")).await;
-    assert!(browser.text("main").await.contains("30 documents stored and found"));
+    assert!(browser.text("main").await.contains("Found 30 documents"));
     browser.open(&at(&url, "/documents")).await;
     browser.client.find(fantoccini::Locator::LinkText("Next page")).await.unwrap().click().await.unwrap();
     browser.until("document.querySelectorAll('#document tbody tr').length === 10").await;

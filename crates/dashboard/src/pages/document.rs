@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
 };
 use corpus::meta::Meta;
 use event_log::line::{Kind, Line, public};
@@ -16,30 +15,21 @@ use plot::{Labels, Picture, TimelineLane, TimelineSpan};
 use serde_json::json;
 
 use super::{
-    Page,
-    parts::{Row, ago, button, cell, document, number, table},
-    problem,
+    Answer, Page,
+    parts::{Row, ago, button, cell, document, number, table, until},
 };
 use crate::{
     api::{self, Document, JobRow},
+    app::App,
     documents::Stored,
-    routes::App,
+    refusal::Refusal,
 };
 
-pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    let page = match Page::begin(Arc::clone(&app)).await {
-        Ok(page) => page,
-        Err(problem) => return problem,
-    };
-    match api::gather(&app, &id).await {
-        Ok(Some(found)) => page.end("/documents", found.document.as_str(), &content(&found, page.now_ms())),
-        Ok(None) => problem::refused(
-            false,
-            StatusCode::NOT_FOUND,
-            &format!("there is no document '{id}' in this run"),
-        ),
-        Err(error) => error.into_response(),
-    }
+pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let page = Page::begin(Arc::clone(&app)).await?;
+    let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("there is no document '{id}' in this run"));
+    let found = api::gather(&app, &id).await?.ok_or_else(unknown)?;
+    page.end("/documents", found.document.as_str(), &content(&found, page.now_ms()))
 }
 
 fn content(found: &Document, now_ms: u64) -> Markup {
@@ -53,7 +43,7 @@ fn content(found: &Document, now_ms: u64) -> Markup {
         @if let Some(Stored { meta, text_begins }) = &found.stored {
             h2 { "Record" }
             (record(meta))
-            h2 { "What was removed" }
+            h2 { "Removed lines" }
             (cuts(meta))
             h2 { "First lines" }
             @if text_begins.is_empty() { p { "The text is empty or missing." } }
@@ -70,7 +60,7 @@ fn job_row(job: &JobRow, now_ms: u64) -> Row {
     let cells = vec![
         cell(job.lane),
         html! { span class=(if is_dead { "bad" } else { "" }) { (job.state) }
-        @if let (flow::job::JobState::Delayed, Some(due_ms)) = (job.state, job.due_ms) { " until " (super::until(now_ms, due_ms.saturating_sub(now_ms))) } },
+        @if let (flow::job::JobState::Delayed, Some(due_ms)) = (job.state, job.due_ms) { " until " (until(now_ms, due_ms.saturating_sub(now_ms))) } },
         ago(now_ms, job.changed_ms),
         number(job.attempts.into()),
         html! { @if let Some(message) = &job.message { (message) } },
@@ -212,6 +202,6 @@ fn cuts(meta: &Meta) -> Markup {
         .collect();
     html! {
         @if rows.is_empty() { p { "Nothing." } }
-        @else { (table("cut", "What was removed", &["Rule", "#Lines", "#Size"], &rows)) }
+        @else { (table("cut", "Removed lines", &["Rule", "#Lines", "#Size"], &rows)) }
     }
 }

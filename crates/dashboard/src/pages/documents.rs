@@ -2,24 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::extract::{Query, State, rejection::QueryRejection};
 use maud::{Markup, html};
 use monitor::figures::{bytes, clock_time, counted};
 use serde::Deserialize;
 
 use super::{
-    Page,
+    Answer, Page,
     parts::{Row, cell, choices, document, pair, table},
-    problem,
 };
 use crate::{
-    api::ApiError,
+    app::App,
     documents::{Entry, Found, Only, Search},
-    routes::App,
+    refusal::Refusal,
 };
 
 /// The number of documents on a page.
@@ -35,12 +30,12 @@ pub(crate) struct DocumentsQuery {
 }
 
 impl DocumentsQuery {
-    fn search(&self) -> Result<Search, ApiError> {
+    fn search(&self) -> Result<Search, Refusal> {
         let only =
-            if self.only.is_empty() { Only::All } else { self.only.parse().map_err(ApiError::invalid)? };
+            if self.only.is_empty() { Only::All } else { self.only.parse().map_err(Refusal::invalid)? };
         let after = match self.after.as_str() {
             "" => None,
-            after => Some(after.parse().map_err(ApiError::invalid)?),
+            after => Some(after.parse().map_err(Refusal::invalid)?),
         };
         let words = self.q.trim().to_owned();
         Ok(Search { words, language: self.language.clone(), only, after, limit: PAGE })
@@ -50,26 +45,12 @@ impl DocumentsQuery {
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     query: Result<Query<DocumentsQuery>, QueryRejection>,
-) -> Response {
-    let Query(query) = match query {
-        Ok(query) => query,
-        Err(why) => return problem::refused(false, StatusCode::BAD_REQUEST, &why.body_text()),
-    };
-    let page = match Page::begin(Arc::clone(&app)).await {
-        Ok(page) => page,
-        Err(problem) => return problem,
-    };
-    let search = match query.search() {
-        Ok(search) => search,
-        Err(error) => return error.into_response(),
-    };
+) -> Answer {
+    let Query(query) = query?;
+    let page = Page::begin(Arc::clone(&app)).await?;
+    let search = query.search()?;
     let (index, blobs, now_ms) = (app.documents.clone(), Arc::clone(&app.run.blobs), page.now_ms());
-    let found = app.reading(move || index.find(&*blobs, &search, now_ms)).await;
-    let found = match found {
-        Some(Ok(found)) => found,
-        Some(Err(error)) => return error.into_response(),
-        None => return problem::refused(false, StatusCode::INTERNAL_SERVER_ERROR, "an error in juggle"),
-    };
+    let found = app.reading(move || index.find(&*blobs, &search, now_ms)).await?;
     page.end("/documents", "Documents", &content(&query, &found))
 }
 
@@ -87,8 +68,8 @@ fn content(query: &DocumentsQuery, found: &Found) -> Markup {
             label { "Only " select name="only" { (choices(&query.only, only.iter().map(String::as_str))) } }
             button { "Search" }
         }
-        p { (counted(found.total as u64, "document")) " stored"
-            @if is_search { " and found, as of " (clock_time(found.as_of_ms)) } "." }
+        p { @if is_search { "Found " (counted(found.total as u64, "document")) ", as of " (clock_time(found.as_of_ms)) "." }
+            @else { (counted(found.total as u64, "stored document")) "." } }
         @if !rows.is_empty() { (table("document", "Documents", &["Document", "Title", "Author", "Language", "#Size", "Notes"], &rows)) }
         @if let Some(next) = &found.next {
             p { a href=(format!("/documents?{}&{}&{}&after={}", pair("q", &query.q), pair("language", &query.language), pair("only", &query.only), next.as_str())) { "Next page" } }

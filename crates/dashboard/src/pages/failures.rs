@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::extract::{Query, State, rejection::QueryRejection};
 use flow::{
     job::{JobId, JobState, JobView},
     lane::Lane,
@@ -21,13 +17,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Page,
+    Answer, Page,
     parts::{Row, ago, button, cell, choices, document, number, pair, table},
-    problem,
 };
 use crate::{
-    api::{ApiError, JobRow, JobsQuery},
-    routes::App,
+    api::{JobRow, JobsQuery},
+    app::App,
+    refusal::Refusal,
 };
 
 /// The number of documents on a page.
@@ -45,32 +41,23 @@ pub(crate) struct FailuresQuery {
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     query: Result<Query<FailuresQuery>, QueryRejection>,
-) -> Response {
-    let Query(query) = match query {
-        Ok(query) => query,
-        Err(why) => return problem::refused(false, StatusCode::BAD_REQUEST, &why.body_text()),
-    };
-    let page = match Page::begin(Arc::clone(&app)).await {
-        Ok(page) => page,
-        Err(problem) => return problem,
-    };
-    let (jobs, next) = match list(&app, &query).await {
-        Ok(found) => found,
-        Err(error) => return error.into_response(),
-    };
+) -> Answer {
+    let Query(query) = query?;
+    let page = Page::begin(Arc::clone(&app)).await?;
+    let (jobs, next) = list(&app, &query).await?;
     let now_ms = page.now_ms();
     let groups = &page.snapshot.failures;
     let read: u64 = groups.iter().map(|group| group.count).sum();
     let content = html! {
         @if page.snapshot.dead == 0 { p class="good" { "Nothing failed." } }
         @else {
-            (table("kind", "Failures by what happened", &["What happened", "Lane", "#Documents", ""], &groups.iter().map(group).collect::<Vec<_>>()))
+            (table("kind", "Failures by kind", &["Failure", "Lane", "#Documents", ""], &groups.iter().map(group).collect::<Vec<_>>()))
             @if read < page.snapshot.dead { p { (counted(page.snapshot.dead - read, "more document")) " failed; only the first " (grouped(read)) " were read." } }
-            p class="soft" { "A retry makes sense once the cause is gone. A drop removes the document from the queue; its source list still has it, and a new run adds it again." }
+            p class="soft" { "A retry makes sense once the cause is gone. A drop removes the document from the queue; a document that is listed again is fetched again." }
             h2 { "Documents" }
             (filter(&query, groups))
             @if jobs.is_empty() { p { "No documents match." } }
-            @else { (table("dead", "Documents that failed", &["Document", "Lane", "When", "#Tries", "Host", "What happened", ""], &jobs.iter().map(|job| row(job, now_ms)).collect::<Vec<_>>())) }
+            @else { (table("dead", "Documents that failed", &["Document", "Lane", "When", "#Tries", "Host", "Failure", ""], &jobs.iter().map(|job| row(job, now_ms)).collect::<Vec<_>>())) }
             @if let Some(next) = next {
                 p { a href=(format!("/failures?{}&{}&{}&after={next}", pair("lane", &query.lane), pair("kind", &query.kind), pair("host", &query.host))) { "Next page" } }
             }
@@ -80,7 +67,7 @@ pub(crate) async fn show(
 }
 
 /// Returns a page of failed jobs, and the job after which the next page begins.
-async fn list(app: &App, query: &FailuresQuery) -> Result<(Vec<JobRow>, Option<JobId>), ApiError> {
+async fn list(app: &App, query: &FailuresQuery) -> Result<(Vec<JobRow>, Option<JobId>), Refusal> {
     let FailuresQuery { lane, kind: wanted, host, after } = query;
     let jobs_query = JobsQuery {
         lane: lane.clone(),
@@ -125,7 +112,7 @@ fn filter(query: &FailuresQuery, groups: &[FailureGroup]) -> Markup {
     html! {
         form class="filter" action="/failures" {
             label { "Lane " select name="lane" { (choices(&query.lane, Lane::ALL.map(Lane::name))) } }
-            label { "What happened " select name="kind" { (choices(&query.kind, kinds)) } }
+            label { "Failure " select name="kind" { (choices(&query.kind, kinds)) } }
             label { "Host " input name="host" value=(query.host) size="20" maxlength="300"; }
             button { "Filter" }
         }

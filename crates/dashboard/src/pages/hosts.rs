@@ -6,11 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    response::Response,
-};
+use axum::extract::{Query, State, rejection::QueryRejection};
 use maud::html;
 use monitor::{
     figures::{bytes, counted, grouped, mean_ms, short_span},
@@ -20,11 +16,10 @@ use monitor::{
 use serde::Deserialize;
 
 use super::{
-    Page,
+    Answer, Page,
     parts::{Row, cell, host_state, number, pair, table},
-    problem,
 };
-use crate::routes::App;
+use crate::app::App;
 
 /// The maximum number of hosts on the page.
 const ROWS_MAX: usize = 200;
@@ -38,15 +33,9 @@ pub(crate) struct HostsQuery {
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     query: Result<Query<HostsQuery>, QueryRejection>,
-) -> Response {
-    let Query(HostsQuery { q }) = match query {
-        Ok(query) => query,
-        Err(why) => return problem::refused(false, StatusCode::BAD_REQUEST, &why.body_text()),
-    };
-    let page = match Page::begin(app).await {
-        Ok(page) => page,
-        Err(problem) => return problem,
-    };
+) -> Answer {
+    let Query(HostsQuery { q }) = query?;
+    let page = Page::begin(app).await?;
     let traffic = page.sample.log.traffic.hosts();
     let waiting: BTreeMap<&str, &HostView> =
         page.snapshot.hosts.iter().map(|host| (host.host.as_str(), host)).collect();
@@ -72,7 +61,7 @@ pub(crate) async fn show(
         "State",
         "#Waiting",
         "#In flight",
-        "#Distance",
+        "#Interval",
         "#Requests",
         "#Repeated",
         "#Failed",
@@ -105,7 +94,7 @@ fn row(name: &str, view: Option<&HostView>, requests: &HostRequests, now_ms: u64
         html! { @if let Some(view) = view { (host_state(view, now_ms)) } @else { span class="soft" { "no work" } } },
         number(view.map_or(0, |view| view.ready + view.delayed)),
         number(view.map_or(0, |view| view.in_flight)),
-        view.map_or_else(|| cell("–"), |view| cell(distance(view.wait_ms))),
+        view.map_or_else(|| cell("–"), |view| cell(interval(view.wait_ms))),
         number(requests.requests),
         number(requests.repeated),
         number(requests.failed),
@@ -116,7 +105,7 @@ fn row(name: &str, view: Option<&HostView>, requests: &HostRequests, now_ms: u64
     (name.to_owned(), cells)
 }
 
-/// Returns the distance of two requests to a host: `500 ms`, `2s`.
-fn distance(ms: u64) -> String {
+/// Returns the time between two requests to a host: `500 ms`, `2s`.
+fn interval(ms: u64) -> String {
     if ms.is_multiple_of(1_000) { short_span(ms) } else { format!("{ms} ms") }
 }

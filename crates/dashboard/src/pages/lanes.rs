@@ -2,40 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::extract::{Query, State, rejection::QueryRejection};
 use flow::{failure::Reason, job::JobState, lane::Lane};
 use maud::{Markup, html};
 
 use super::{
-    Page, overview,
-    parts::{Row, ago, cell, choices, document, number, pair, table},
-    problem,
+    Answer, Page, overview,
+    parts::{Row, ago, cell, choices, document, number, pair, table, until},
 };
 use crate::{
     api::{self, JobRow, JobsQuery},
-    routes::App,
+    app::App,
 };
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     query: Result<Query<JobsQuery>, QueryRejection>,
-) -> Response {
-    let Query(query) = match query {
-        Ok(query) => query,
-        Err(why) => return problem::refused(false, StatusCode::BAD_REQUEST, &why.body_text()),
-    };
-    let page = match Page::begin(Arc::clone(&app)).await {
-        Ok(page) => page,
-        Err(problem) => return problem,
-    };
-    let jobs = match api::list(&app, &query).await {
-        Ok(jobs) => jobs,
-        Err(error) => return error.into_response(),
-    };
+) -> Answer {
+    let Query(query) = query?;
+    let page = Page::begin(Arc::clone(&app)).await?;
+    let jobs = api::list(&app, &query).await?;
     let rows: Vec<Row> = jobs.jobs.iter().map(|job| row(job, page.now_ms())).collect();
     let content = html! {
         (overview::lanes(&page.snapshot))
@@ -70,7 +56,7 @@ fn filter(query: &JobsQuery) -> Markup {
 
 fn row(job: &JobRow, now_ms: u64) -> Row {
     let due = match (job.state, job.due_ms) {
-        (JobState::Delayed, Some(due_ms)) => super::until(now_ms, due_ms.saturating_sub(now_ms)),
+        (JobState::Delayed, Some(due_ms)) => until(now_ms, due_ms.saturating_sub(now_ms)),
         _ => html! {},
     };
     let cells = vec![

@@ -18,25 +18,21 @@ use monitor::{
 use plot::Labels;
 
 use super::{
-    Page,
+    Answer, Page,
     parts::{ago, cell, document, host_state, jobs_link, number, pair, pause_button, table},
 };
-use crate::{live::LogFacts, routes::App};
+use crate::{app::App, guard::token_in, live::LogFacts, refusal::HTML};
 
 /// The maximum number of hosts and failures on the overview.
 const NAMED_MAX: usize = 6;
 
-pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let query = query.unwrap_or_default();
-    let token = query.split('&').find_map(|pair| pair.strip_prefix("token="));
+pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer {
+    let token = query.as_deref().and_then(token_in);
     // A wrong one must not replace the cookie of a browser that has the right one.
     if let Some(token) = token.filter(|token| app.guard.is_token(token)) {
-        return give_cookie(&app, token);
+        return Ok(give_cookie(&app, token));
     }
-    let page = match Page::begin(app).await {
-        Ok(page) => page,
-        Err(problem) => return problem,
-    };
+    let page = Page::begin(app).await?;
     let (snapshot, log, now_ms) = (&page.snapshot, &page.sample.log, page.now_ms());
     let content = html! {
         (tiles(snapshot, log))
@@ -64,10 +60,8 @@ fn give_cookie(app: &App, token: &str) -> Response {
             body { p { a href="/" { "Open the dashboard" } } }
         }
     };
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
-        (header::SET_COOKIE, app.guard.set_cookie(token)),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, HTML.to_owned()), (header::SET_COOKIE, app.guard.set_cookie(token))];
     (headers, page.into_string()).into_response()
 }
 
@@ -97,7 +91,7 @@ pub(super) fn lanes(snapshot: &Snapshot) -> Markup {
         "#Delayed",
         "#In flight",
         "#Failed",
-        "#In a minute",
+        "#Per minute",
         "#Workers",
         "",
     ];

@@ -1,7 +1,5 @@
 //! Tables, buttons and times.
 
-use std::path::Path;
-
 use flow::{clock::Millis, lane::Lane};
 use maud::{Markup, html};
 use monitor::{
@@ -9,12 +7,6 @@ use monitor::{
     host::HostView,
 };
 use serde_json::{Value, json};
-
-/// Returns the name of a run directory, also if it is given as `.`.
-pub(crate) fn name(run: &Path) -> String {
-    let whole = std::fs::canonicalize(run).unwrap_or_else(|_| run.to_owned());
-    whole.file_name().map_or_else(|| "corpus".to_owned(), |name| name.to_string_lossy().into_owned())
-}
 
 /// A row of a table, with the id by which the script finds it again.
 pub(crate) type Row = (String, Vec<Markup>);
@@ -58,6 +50,13 @@ pub(crate) fn ago(now_ms: Millis, at_ms: Millis) -> Markup {
     html! { time datetime=(figures::timestamp(at_ms)) title=(figures::time(at_ms)) { (span) " ago" } }
 }
 
+/// Returns a time on the clock, with the time until then when the pointer rests on it.
+pub(crate) fn until(now_ms: Millis, for_ms: Millis) -> Markup {
+    let at = now_ms.saturating_add(for_ms);
+    html! { time datetime=(figures::timestamp(at)) title=(figures::time(at)) {
+    (figures::clock_time(at)) " (" (short_span(for_ms)) ")" } }
+}
+
 /// Returns a link to the page of a document.
 pub(crate) fn document(id: &str) -> Markup {
     html! { a href=(format!("/documents/{id}")) { (id) } }
@@ -92,7 +91,7 @@ pub(crate) fn host_state(host: &HostView, now_ms: Millis) -> Markup {
     html! {
         span class=(class) { (host.state.name()) }
         @if let Some(for_ms) = host.for_ms.filter(|for_ms| host.state.is_held() && *for_ms >= 1_000) {
-            " until " (super::until(now_ms, for_ms))
+            " until " (until(now_ms, for_ms))
         }
         @if let Some(why) = host.reason() { ": " (why) }
     }

@@ -136,7 +136,7 @@ fn dead() -> Nack {
 }
 
 /// Returns a request that is answered at once, without group limits.
-fn request(lane: Lane, limit: usize) -> ClaimRequest {
+pub fn request(lane: Lane, limit: usize) -> ClaimRequest {
     ClaimRequest {
         lane,
         limit,

@@ -1,12 +1,11 @@
 //! `juggle queue pause|resume`: pauses and resumes a lane.
 
-use event_log::line::Kind;
+use event_log::{line::Kind, writer};
 use flow::queue::Pause;
 
 use super::visit;
 use crate::{
     cli::queue::LaneArgs,
-    event_sink,
     exit::{CliError, Exit},
     output::Out,
 };
@@ -37,7 +36,7 @@ pub(super) async fn run(
         Pause::Paused => Kind::Paused,
         Pause::Running => Kind::Resumed,
     };
-    event_sink::note(&settings.output_dir, event, Some(args.lane), None);
+    writer::note_change(&settings.output_dir, event, Some(args.lane), None);
     if out.is_json() {
         out.json(&serde_json::json!({ "lane": args.lane, "state": what }))?;
     } else {

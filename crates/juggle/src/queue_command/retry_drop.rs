@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use event_log::writer;
 use flow::{
     job::{JobState, Selection},
     lane::Lane,
@@ -20,7 +21,6 @@ use super::{
 };
 use crate::{
     cli::queue::SelectArgs,
-    event_sink,
     exit::{CliError, Exit},
     output::Out,
 };
@@ -106,7 +106,7 @@ async fn change_jobs(
     })
     .await?;
     if count > 0 {
-        event_sink::note(&settings.output_dir, change.event(), lane, Some(count));
+        writer::note_change(&settings.output_dir, change.event(), lane, Some(count));
     }
     // The user named jobs and expects an effect; an empty filter is an ordinary result.
     if change == JobChange::Retry && count == 0 && !args.ids.is_empty() {

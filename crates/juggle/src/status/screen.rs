@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use event_log::line::Kind;
+use event_log::{line::Kind, writer};
 use flow::{
     clock::Clock,
     job::Selection,
@@ -21,7 +21,6 @@ use tokio::sync::mpsc;
 
 use super::view::{Action, View};
 use crate::{
-    event_sink,
     exit::{CliError, Exit},
     output::counted,
 };
@@ -112,14 +111,14 @@ async fn act(settings: &Settings, action: Action) -> Result<String, QueueError> 
                 Pause::Running => ("running", Kind::Resumed),
             };
             queue.set_paused(lane, pause).await.map(|()| {
-                event_sink::note(&settings.output_dir, event, Some(lane), None);
+                writer::note_change(&settings.output_dir, event, Some(lane), None);
                 format!("The {lane} lane is {state}.")
             })
         }
         Action::Retry(group) => {
             let count = retry(&*queue, &group).await;
             count.map(|count| {
-                event_sink::note(&settings.output_dir, Kind::Retried, Some(group.lane), Some(count));
+                writer::note_change(&settings.output_dir, Kind::Retried, Some(group.lane), Some(count));
                 format!("{} in the queue again.", counted(count, "document"))
             })
         }
