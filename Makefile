@@ -53,6 +53,9 @@ FEATURES := juggle/hf
 # The benchmarks are a workspace of their own, which shares the build directory.
 BENCH := --manifest-path bench/Cargo.toml --target-dir target --locked
 
+# Many tests wait for other processes, so more of them run at a time than there are cores.
+export RUST_TEST_THREADS ?= 4
+
 .PHONY: test
 test: ## Run all tests, with all optional features.
 	@$(CARGO) test --workspace --features $(FEATURES) --locked --doc --quiet
@@ -80,7 +83,7 @@ fuzz-check: ## Check that the fuzz targets compile.
 .PHONY: lint
 lint: bench-check browser-check ## Check formatting, clippy and documentation, with and without optional features; warnings are errors.
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@$(CARGO) clippy --workspace --locked -- -D warnings
 	@$(CARGO) clippy --workspace --all-targets --features $(FEATURES) --locked -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --features $(FEATURES) --locked
 

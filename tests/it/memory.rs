@@ -63,6 +63,18 @@ async fn a_text_of_a_gibibyte_is_fetched_and_stored_in_little_memory() {
     assert_eq!(std::fs::metadata(harness.path("out/raw/t0_raw.txt")).unwrap().len(), BYTES);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_without_end_is_refused_in_little_memory() {
+    let harness = Harness::of_texts(1, 1);
+    harness.server.respond("/t0.txt", Script::generated(u64::MAX).chunked());
+    let list = harness.path("list.tsv");
+    let words = ["-i", list.to_str().unwrap(), "--json", "--max-filesize", "200MiB"];
+    let summary = harness.juggle(&["fetch"], "out", &words).await.expect(8).json();
+    assert_eq!(summary["lanes"]["fetch"]["dead"], 1);
+    let peak = summary["peak_rss_bytes"].as_u64().unwrap();
+    assert!(peak < RSS_BYTES_MAX, "{peak} bytes");
+}
+
 /// A line of words is cut, so it takes no more than other texts. A word cannot be, for it is one token: it
 /// stands in the text that was read, among the tokens, and in the counts, each of which may have grown by
 /// doubling.

@@ -130,7 +130,8 @@ fn is_swept(path: &Path, how: Sweep) -> io::Result<bool> {
         return Ok(false);
     }
     match how {
-        Sweep::Remove => fs::remove_file(path)?,
+        // Its writer, who did not get the lock, may have removed it.
+        Sweep::Remove => safe_file::remove(path)?,
         Sweep::Name => {}
     }
     Ok(true)
