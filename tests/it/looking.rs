@@ -269,6 +269,10 @@ async fn the_report_has_the_totals_of_status_and_loads_nothing() {
     harness.juggle(&["report"], "out", &["--output", elsewhere.to_str().unwrap()]).await.expect(0);
     assert!(elsewhere.exists());
     harness.juggle(&["report"], "nothing", NOTHING).await.expect_error(3, &["no run"]);
+    let nowhere = harness.path("nowhere/report.html");
+    let refused = harness.juggle(&["report"], "out", &["--output", nowhere.to_str().unwrap()]).await;
+    let refused = refused.expect_error(3, &[nowhere.to_str().unwrap(), "No such file"]);
+    assert!(!refused.stderr.contains(".tmp"), "{}", refused.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -116,7 +116,8 @@ impl Stages {
         Ok(Self { fetch: Arc::new(fetch), store: Arc::new(store), process: Arc::new(process) })
     }
 
-    /// Does what comes before the work, and then measures the work. Returns when it began, and how long it took.
+    /// Does what comes before the work, and then measures the work. Returns when it began, and how long it
+    /// took.
     async fn measure(
         &self,
         workload: Workload,

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::error::CompareError;
 
-/// Calls `work` with each job, `at_a_time` of them at a time, and returns all results. Returns `None` if it was
-/// stopped, after the jobs in progress have ended.
+/// Calls `work` with each job, `at_a_time` of them at a time, and returns all results. Returns `None` if it
+/// was stopped, after the jobs in progress have ended.
 ///
 /// # Errors
 /// Returns the first failure. Nothing is tried again.

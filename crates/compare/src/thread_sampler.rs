@@ -1,8 +1,8 @@
 //! Samples which threads of this process use a core, and when.
 //!
 //! The system counts the time that each thread has used a core (`schedstat` of proc(5)). A thread of its own
-//! reads these counters every [`PERIOD`], so nothing that is measured has to take part. Threads that were there
-//! before the sampler are left out: they do not belong to what is measured.
+//! reads these counters every [`PERIOD`], so nothing that is measured has to take part. Threads that were
+//! there before the sampler are left out: they do not belong to what is measured.
 
 use std::{
     collections::{HashMap, HashSet},

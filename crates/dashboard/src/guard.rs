@@ -1,9 +1,9 @@
 //! Refuses requests that do not come from the operator's own browser or script.
 //!
 //! Any page that is open in the operator's browser can send requests to an address of this machine. Three
-//! checks stop it: the token, which such a page does not know; the `Host`, which has the name of the attacker's
-//! host if that name was made to resolve to this machine; and the `Origin`, which browsers add. A page of
-//! another site gets no cookie either, because the cookie is `SameSite=Strict`.
+//! checks stop it: the token, which such a page does not know; the `Host`, which has the name of the
+//! attacker's host if that name was made to resolve to this machine; and the `Origin`, which browsers add. A
+//! page of another site gets no cookie either, because the cookie is `SameSite=Strict`.
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -5,10 +5,10 @@
 //!
 //! * [`Dashboard`]: starts and stops it; it has a thread of its own;
 //! * `server`: connections, and their bounds; `guard`: the checks of a request; `routes`: the paths;
-//! * `run`: the queue, the blobs and the log of the run; `live`: **one sample of the run a second**, from which
-//!   every page, `/api/status` and `/metrics` are made;
-//! * `app`: the things that every answer is made of; `documents`: the search in the records; `attempts`: the log lines of a
-//!   document;
+//! * `run`: the queue, the blobs and the log of the run; `live`: **one sample of the run a second**, from
+//!   which every page, `/api/status` and `/metrics` are made;
+//! * `app`: the things that every answer is made of; `documents`: the search in the records; `attempts`: the
+//!   log lines of a document;
 //! * `api`, `metrics`, `pages`: the answers; `refusal`: the answers to what cannot be answered.
 //!
 //! It reads what the stages write and asks the queue as any other client, so a slow or dead browser slows no

@@ -6,6 +6,7 @@
 //! checks that the file still has its name once it has the lock.
 
 use std::{
+    error::Error,
     fs::{self, File, Permissions, TryLockError},
     io::{self, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -41,12 +42,20 @@ pub fn create(directory: &Path, prefix: &str, suffix: &str) -> io::Result<NamedT
     builder.prefix(prefix).suffix(suffix).permissions(Permissions::from_mode(MODE));
     // A sweep may remove the file between its creation and its lock.
     for _ in 0..TRIES_MAX {
-        let file = builder.tempfile_in(directory)?;
+        let file = builder.tempfile_in(directory).map_err(without_path)?;
         if hold(file.as_file(), file.path())? == Held::Ours {
             return Ok(file);
         }
     }
     Err(io::Error::other("other processes keep removing its temporary file"))
+}
+
+/// Returns the error of the operating system alone. tempfile names the temporary file, and people have asked
+/// for another one.
+fn without_path(error: io::Error) -> io::Error {
+    let system =
+        error.get_ref().and_then(|error| error.source()).and_then(<dyn Error>::downcast_ref::<io::Error>);
+    system.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Locks an open file for as long as it stays open.

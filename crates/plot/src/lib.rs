@@ -26,6 +26,6 @@ pub use timeline::{TimelineLane, TimelineSpan, timeline};
 
 /// The style sheet of the pictures: a palette for light and dark pages, and the classes that use it.
 ///
-/// `--ink`, `--soft`, `--line`, `--page`, `--good`, `--bad` and `--c1` to `--c4` are for the rest of the page, too. The colours
-/// can be told apart without seeing red or green (Okabe and Ito).
+/// `--ink`, `--soft`, `--line`, `--page`, `--good`, `--bad` and `--c1` to `--c4` are for the rest of the
+/// page, too. The colours can be told apart without seeing red or green (Okabe and Ito).
 pub const STYLE: &str = include_str!("style.css");

@@ -4,8 +4,8 @@
 //!
 //! * [`data`]: what the report says, gathered from the records of the documents, the log of events and a
 //!   snapshot of the queue;
-//! * [`page`]: the page, made of `tables` and `figures`; the crate `plot` draws its pictures. Each has a title,
-//!   axes, a text alternative, and its table below it.
+//! * [`page`]: the page, made of `tables` and `figures`; the crate `plot` draws its pictures. Each has a
+//!   title, axes, a text alternative, and its table below it.
 //!
 //! The size of the report does not depend on the number of documents: long tails are summed up in one row
 //! that says so.

@@ -57,8 +57,8 @@ impl LockReader {
     /// Opens a lock and reads its head.
     ///
     /// # Errors
-    /// [`LockError::Read`] if it cannot be opened or is no regular file; [`LockError::Damaged`] if it is no lock that this version
-    /// knows.
+    /// [`LockError::Read`] if it cannot be opened or is no regular file; [`LockError::Damaged`] if it is no
+    /// lock that this version knows.
     pub(super) fn open(path: &Path) -> Result<Self, LockError> {
         let file =
             safe_file::open(path).map_err(|source| LockError::Read { path: path.to_owned(), source })?;
