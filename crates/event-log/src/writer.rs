@@ -1,8 +1,8 @@
 //! Writes the log without making the stages wait.
 //!
-//! Events wait in memory, at most [`WAITING_MAX`]. A thread takes them in bursts and appends whole lines. If
-//! the disk is full or slower than the stages, lines are left out, and the next line that can be written says
-//! how many.
+//! A bounded number of events waits in memory. A thread takes them in bursts and appends whole lines. If the
+//! disk is full or slower than the stages, lines are left out, and the next line that can be written says how
+//! many.
 
 use std::{
     fs::{self, File, OpenOptions},
