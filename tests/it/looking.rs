@@ -272,7 +272,7 @@ async fn the_report_has_the_totals_of_status_and_loads_nothing() {
     let nowhere = harness.path("nowhere/report.html");
     let refused = harness.juggle(&["report"], "out", &["--output", nowhere.to_str().unwrap()]).await;
     let refused = refused.expect_error(3, &[nowhere.to_str().unwrap(), "No such file"]);
-    assert!(!refused.stderr.contains(".tmp"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains(".report.html"), "{}", refused.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,10 +6,9 @@
 //! checks that the file still has its name once it has the lock.
 
 use std::{
-    error::Error,
-    fs::{self, File, Permissions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -39,23 +38,17 @@ pub enum Held {
 /// Returns an error if the file cannot be created or locked.
 pub fn create(directory: &Path, prefix: &str, suffix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix).suffix(suffix).permissions(Permissions::from_mode(MODE));
+    builder.prefix(prefix).suffix(suffix);
+    // Opened here, because tempfile would add the temporary path to the error, and people have asked for another.
+    let open = |path: &Path| File::options().read(true).write(true).create_new(true).mode(MODE).open(path);
     // A sweep may remove the file between its creation and its lock.
     for _ in 0..TRIES_MAX {
-        let file = builder.tempfile_in(directory).map_err(without_path)?;
+        let file = builder.make_in(directory, open)?;
         if hold(file.as_file(), file.path())? == Held::Ours {
             return Ok(file);
         }
     }
     Err(io::Error::other("other processes keep removing its temporary file"))
-}
-
-/// Returns the error of the operating system alone. tempfile names the temporary file, and people have asked
-/// for another one.
-fn without_path(error: io::Error) -> io::Error {
-    let system =
-        error.get_ref().and_then(|error| error.source()).and_then(<dyn Error>::downcast_ref::<io::Error>);
-    system.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Locks an open file for as long as it stays open.
