@@ -53,8 +53,8 @@ FEATURES := juggle/hf
 # The benchmarks are a workspace of their own, which shares the build directory.
 BENCH := --manifest-path bench/Cargo.toml --target-dir target --locked
 
-# Many tests wait for other processes, so more of them run at a time than there are cores.
-export RUST_TEST_THREADS ?= 4
+# Many tests wait for other processes, so twice as many of them run at a time as there are cores.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 .PHONY: test
 test: ## Run all tests, with all optional features.
@@ -83,7 +83,7 @@ fuzz-check: ## Check that the fuzz targets compile.
 .PHONY: lint
 lint: bench-check browser-check ## Check formatting, clippy and documentation, with and without optional features; warnings are errors.
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy --workspace --locked -- -D warnings
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@$(CARGO) clippy --workspace --all-targets --features $(FEATURES) --locked -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --features $(FEATURES) --locked
 

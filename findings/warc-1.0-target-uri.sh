@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The grammar of WARC 1.0 writes the URI in WARC-Target-URI between "<" and ">", and GNU Wget writes it so (1.21.3).
-# WARC 1.1 took the brackets back. warcio 1.8.1 removes them and FastWARC 2.0.1 does not, so the same file gives
-# URIs that are not equal, and those of FastWARC are no URIs for urllib: they have no scheme and no host.
+# WARC 1.0 puts the URI in WARC-Target-URI between "<" and ">", and GNU Wget 1.21.3 writes it that way.
+# WARC 1.1 has no brackets. warcio 1.8.1 removes them and FastWARC 2.0.1 keeps them, so the two readers return
+# different URIs for the same file. urllib finds no host in the URI that FastWARC returns.
 #
 # Output seen:
 #   warcio: http://example.org/text, host example.org

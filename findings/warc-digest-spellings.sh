@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Two readers of WARC disagree about the digests of intact records (warcio 1.8.1, FastWARC 2.0.1).
 #
-# WARC 1.1 says "algorithm:value" and leaves both open. In the records below the digest of the block is right
-# every time, and only its spelling differs. Both readers accept SHA-1, SHA-256 and SHA-512 in hexadecimal, and
-# base32 with padding. MD5 in hexadecimal, the usual form, is a failure for warcio only; "SHA-256" with a hyphen is
-# a failure for FastWARC only; base32 without the padding that SHA-1 never needs is a failure for both.
+# WARC 1.1 defines a digest as "algorithm:value" and leaves both open. In the records below, each digest is
+# correct, and only its spelling differs. Both readers accept SHA-1, SHA-256 and SHA-512 in hexadecimal, and
+# base32 with padding. warcio rejects MD5 in hexadecimal, its usual form. FastWARC rejects the name "SHA-256".
+# Both reject SHA-256 in base32 without padding. (SHA-1 in base32 needs none.)
 #
-# FastWARC's verify_block_digest() is also False for every intact HTTP response if the iterator was made with its
-# defaults: they consume the HTTP headers, which belong to the block. It is True with parse_http=False. So False
-# may mean damage, an unknown spelling, or a block that was read before.
+# With default options, FastWARC's verify_block_digest() also returns False for an intact HTTP response,
+# because the HTTP headers, which belong to the block, have been read. With parse_http=False it returns True.
+# So False can mean damage, an unsupported spelling, or a block that was partly read.
 #
 # Output seen:
 #   md5 hex             warcio False  FastWARC True

@@ -8,7 +8,7 @@ use crate::{
     timeline::{Cell, Lane, Timeline},
 };
 
-/// The meanings of the colours of a timeline, by their series.
+/// The labels of the colours of a timeline, by series.
 const LEGEND: [(usize, &str); 2] = [(WORKS, "works"), (WAITS, "waits")];
 const WORKS: usize = 1;
 const WAITS: usize = 0;

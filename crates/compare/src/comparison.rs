@@ -53,7 +53,7 @@ pub struct Comparison {
     pub runs: u32,
     /// The measurements.
     pub rows: Vec<Measurement>,
-    /// The timeline of the last run of each way of the whole.
+    /// The timeline of the last run of all stages together, for each way.
     pub timelines: Vec<Timeline>,
     /// The interpretation of the figures, in words.
     pub lesson: String,

@@ -37,7 +37,7 @@ const AT_A_TIME: usize = 16;
 /// A run that was measured.
 pub(crate) struct MeasuredRun {
     pub(crate) took: Duration,
-    /// The timeline of the threads, if the work is the whole.
+    /// The timeline of the threads, if all stages were measured together.
     pub(crate) timeline: Option<Timeline>,
 }
 
@@ -116,8 +116,7 @@ impl Stages {
         Ok(Self { fetch: Arc::new(fetch), store: Arc::new(store), process: Arc::new(process) })
     }
 
-    /// Does what comes before the work, and then measures the work. Returns when it began, and how long it
-    /// took.
+    /// Prepares and measures the work. Returns its start and its duration.
     async fn measure(
         &self,
         workload: Workload,

@@ -1,4 +1,4 @@
-//! The threads that worked and those that waited in a run.
+//! The timeline of a run: when each thread worked and when it waited.
 //!
 //! A thread works while it uses a core. It waits while it does not: for the server, for the disk, for other
 //! threads or for the core.
@@ -39,7 +39,7 @@ pub struct Lane {
     pub working_seconds: f64,
     /// The time without work.
     pub waiting_seconds: f64,
-    /// The activity that filled most of each cell of the lane, from the begin of the run to its end.
+    /// The main activity in each cell of the lane, from the start of the run to its end.
     #[serde(skip)]
     pub cells: Vec<Cell>,
 }

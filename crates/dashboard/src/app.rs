@@ -1,4 +1,4 @@
-//! The things that every answer is made of.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
 /// The maximum number of answers that read files at the same time. Others wait for their turn.
 const READS_MAX: usize = 2;
 
-/// The run, what was read of it, and who may see it.
+/// The state that all handlers share.
 pub(crate) struct App {
     pub(crate) guard: Arc<Guard>,
     pub(crate) live: Live,
@@ -49,14 +49,14 @@ impl App {
         let turn = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| fault())?;
         let reading = tokio::task::spawn_blocking(move || {
             let result = read();
-            // Only now: a request that is given up does not end its read.
+            // Only now: a read goes on after its request has timed out.
             drop(turn);
             result
         });
         reading.await.map_err(|_| fault())?
     }
 
-    /// Records a change that the operator made in the event log, and takes a new sample of the run.
+    /// Writes a change by the operator to the event log, and takes a new sample of the run.
     pub(crate) fn record_change(&self, event: Kind, lane: Option<Lane>, count: Option<u64>) {
         writer::note_change(&self.run.path, event, lane, count);
         self.live.change();

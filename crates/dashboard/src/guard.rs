@@ -28,7 +28,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(30);
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The token, host and origin that a request needs.
+/// The token, host and origin that a request must have.
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
     token: blake3::Hash,

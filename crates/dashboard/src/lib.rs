@@ -7,9 +7,9 @@
 //! * `server`: connections, and their bounds; `guard`: the checks of a request; `routes`: the paths;
 //! * `run`: the queue, the blobs and the log of the run; `live`: **one sample of the run a second**, from
 //!   which every page, `/api/status` and `/metrics` are made;
-//! * `app`: the things that every answer is made of; `documents`: the search in the records; `attempts`: the
-//!   log lines of a document;
-//! * `api`, `metrics`, `pages`: the answers; `refusal`: the answers to what cannot be answered.
+//! * `app`: the state that all handlers share; `documents`: the search in the records; `attempts`: the log
+//!   lines of a document;
+//! * `api`, `metrics`, `pages`: the responses; `refusal`: the error responses.
 //!
 //! It reads what the stages write and asks the queue as any other client, so a slow or dead browser slows no
 //! stage. All of it is bounded: connections, requests, bodies, subscribers, and the rows of a page.
@@ -45,7 +45,7 @@ use self::{guard::Guard, run::Run};
 /// The fewest characters of a token that is given.
 pub const TOKEN_MIN: usize = 16;
 
-/// A run to show, and an address to listen on.
+/// The settings of a dashboard.
 pub struct Config {
     /// The address. Port 0 takes a free one.
     pub listen: SocketAddr,

@@ -1,4 +1,4 @@
-//! Answers to requests that cannot be answered as asked: JSON for programs, a page for people.
+//! Error responses: JSON for programs, a page for people.
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use maud::{DOCTYPE, html};
 /// The content type of a page.
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
-/// A status, and why. It has nothing of the run that the request does not name.
+/// An error response: a status and its reason. It discloses nothing about the run.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
@@ -24,22 +24,22 @@ impl Refusal {
         Self { status, why: why.to_string() }
     }
 
-    /// Refuses what the request says.
+    /// Creates the response to an invalid request.
     pub(crate) fn invalid(why: impl ToString) -> Self {
         Self::new(StatusCode::BAD_REQUEST, why)
     }
 
-    /// Refuses for now: the same request may be answered later.
+    /// Creates the response to a request that may succeed later.
     pub(crate) fn unavailable(why: impl ToString) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, why)
     }
 
-    /// Refuses because of a file that cannot be read, or an error in this program.
+    /// Creates the response for a file that cannot be read, or an error in this program.
     pub(crate) fn fault(why: impl ToString) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, why)
     }
 
-    /// Returns the answer in the form that readers of a path understand.
+    /// Returns JSON for the paths of programs, and a page for all others.
     pub(crate) fn at(self, path: &str) -> Response {
         let is_for_programs = path.starts_with("/api/") || path == "/events" || path == "/metrics";
         if is_for_programs { self.into_response() } else { PageRefusal::from(self).into_response() }

@@ -1,4 +1,4 @@
-//! The routes: paths and methods, and the functions that answer them.
+//! The routes: each path and method with its handler.
 
 use std::sync::Arc;
 

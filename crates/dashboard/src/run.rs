@@ -11,7 +11,7 @@ use monitor::snapshot::Waits;
 use queue::connection::QueueConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// A way to the queue.
+/// Access to the queue.
 pub enum QueueAccess {
     /// This process has it.
     Shared(Arc<dyn QueueAdmin>),

@@ -35,7 +35,7 @@ pub const BYTES_MAX: u64 = 64 << 20;
 const WAITING_MAX: usize = 16_384;
 /// The number of events that end a burst.
 const BURST_MAX: usize = 512;
-/// The time after which the first line of a burst is written, at the latest.
+/// The maximum time that an event waits for others before it is written.
 const LINGER: Duration = Duration::from_millis(50);
 
 /// The log of a run. Dropping it writes what is left.
@@ -87,7 +87,7 @@ impl Drop for EventLog {
 
 /// The events that wait to be written.
 ///
-/// A channel would wake the writer for every event, which costs more than the event.
+/// A channel would wake the writer for each event, which costs more than to write the line.
 #[derive(Debug, Default)]
 struct Inbox {
     waiting: Mutex<Waiting>,
@@ -166,7 +166,7 @@ fn write_all(mut file: LogFile, inbox: &Inbox, clock: Clock) {
     }
 }
 
-/// Records a change that a person made in the log of a run, if there is one. Warns if it cannot be written.
+/// Writes a change by a person to the log of a run, if the run has a log. Logs a warning if that fails.
 pub fn note_change(run: &Path, event: Kind, lane: Option<Lane>, count: Option<u64>) {
     let path = path_in(run);
     if let Err(error) = note(&path, &Line::by_person(event, lane, count, Clock::start().now_ms())) {

@@ -28,7 +28,7 @@ pub fn to_vec(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> 
 /// kind can only be in strings, so the value stays the same.
 #[must_use]
 pub fn escape(json: &[u8]) -> Cow<'_, [u8]> {
-    // Most JSON has no such character. This check is many times as fast as the loop.
+    // Most JSON is ASCII, and this check is faster than the loop.
     if json.is_ascii() {
         return Cow::Borrowed(json);
     }

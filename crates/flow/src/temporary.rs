@@ -39,7 +39,7 @@ pub enum Held {
 pub fn create(directory: &Path, prefix: &str, suffix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(suffix);
-    // Opened here, because tempfile would add the temporary path to the error, and people have asked for another.
+    // tempfile would add the temporary path to the error, which means nothing to people.
     let open = |path: &Path| File::options().read(true).write(true).create_new(true).mode(MODE).open(path);
     // A sweep may remove the file between its creation and its lock.
     for _ in 0..TRIES_MAX {
@@ -132,7 +132,7 @@ fn is_swept(path: &Path, how: Sweep) -> io::Result<bool> {
         return Ok(false);
     }
     match how {
-        // Its writer, who did not get the lock, may have removed it.
+        // A writer that did not get the lock removes its file.
         Sweep::Remove => safe_file::remove(path)?,
         Sweep::Name => {}
     }

@@ -229,7 +229,7 @@ pub struct ReportArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = include_str!("cli/help/dashboard.txt"))]
 pub struct DashboardArgs {
-    /// Address and port to listen on, or a port of 127.0.0.1; port 0 takes a free one
+    /// Address and port to listen on, or only a port for 127.0.0.1; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = listen_address)]
     pub listen: SocketAddr,
     /// Open the dashboard in the browser
@@ -377,7 +377,7 @@ pub struct ShowConfigArgs {
     pub settings: args::Args,
 }
 
-/// Parses an address with a port. A port alone, or after `:` or `localhost:`, is one of 127.0.0.1.
+/// Parses an address with a port. The address of `PORT`, `:PORT` and `localhost:PORT` is 127.0.0.1.
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
     match port.parse::<u16>() {

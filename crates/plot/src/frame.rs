@@ -16,7 +16,7 @@ pub(crate) const BOTTOM: f64 = 44.0;
 pub struct Labels<'l> {
     /// The title.
     pub title: &'l str,
-    /// The same in words, for people who cannot see it.
+    /// A description for people who cannot see the picture.
     pub description: &'l str,
     /// The name and unit of the horizontal axis.
     pub x: &'l str,

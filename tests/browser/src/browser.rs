@@ -97,7 +97,7 @@ impl Browser {
         self.find(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
-    /// Waits until an expression of JavaScript is true. The page itself looks, whenever it draws.
+    /// Waits until an expression of JavaScript is true. The page evaluates it before each repaint.
     pub(crate) async fn until(&self, expression: &str) {
         let wait = format!(
             "const done = arguments[0]; \

@@ -53,7 +53,7 @@ pub(crate) async fn show(
         @else {
             (table("kind", "Failures by kind", &["Failure", "Lane", "#Documents", ""], &groups.iter().map(group).collect::<Vec<_>>()))
             @if read < page.snapshot.dead { p { (counted(page.snapshot.dead - read, "more document")) " failed; only the first " (grouped(read)) " were read." } }
-            p class="soft" { "A retry makes sense once the cause is gone. A drop removes the document from the queue; a document that is listed again is fetched again." }
+            p class="soft" { "A retry makes sense once the cause is gone. A drop removes the document from the queue. It is fetched again if it is added again." }
             h2 { "Documents" }
             (filter(&query, groups))
             @if jobs.is_empty() { p { "No documents match." } }
