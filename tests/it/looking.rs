@@ -273,6 +273,11 @@ async fn the_report_has_the_totals_of_status_and_loads_nothing() {
     let refused = harness.juggle(&["report"], "out", &["--output", nowhere.to_str().unwrap()]).await;
     let refused = refused.expect_error(3, &[nowhere.to_str().unwrap(), "No such file"]);
     assert!(!refused.stderr.contains(".report.html"), "{}", refused.stderr);
+    let socket = harness.path("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let refused = harness.juggle(&["report"], "out", &["--output", socket.to_str().unwrap()]).await;
+    refused.expect_error(3, &[socket.to_str().unwrap(), "not a regular file"]);
+    assert!(!fs::metadata(&socket).unwrap().is_file());
 }
 
 #[tokio::test(flavor = "multi_thread")]

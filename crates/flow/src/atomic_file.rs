@@ -1,7 +1,7 @@
 //! Writes files atomically: a file has all of its bytes under its name, or does not change.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -36,8 +36,13 @@ impl AtomicFile {
     /// Creates the temporary file for `path`.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be created or locked.
+    /// Returns an error if the file cannot be created or locked, and [`io::ErrorKind::InvalidInput`] if the
+    /// path is that of a device, a pipe or a socket, or of a link to one.
     pub fn create(path: &Path) -> io::Result<Self> {
+        // The rename would replace a device such as /dev/null, for every program.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // A rename is atomic only within one file system, so not in the system's temporary directory.
         let file = temporary::create(above(path), &format!(".{name}."), UNFINISHED)?;
@@ -140,9 +145,25 @@ fn above(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::os::unix::{
+        fs::{FileTypeExt, PermissionsExt, symlink},
+        net::UnixListener,
+    };
 
     use super::*;
+
+    #[test]
+    fn a_special_file_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let [socket, link] = ["socket", "link"].map(|name| directory.path().join(name));
+        let _listener = UnixListener::bind(&socket).unwrap();
+        symlink(&socket, &link).unwrap();
+        for path in [&socket, &link] {
+            assert_eq!(write(path, "x").unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
+        assert!(fs::metadata(&link).unwrap().file_type().is_socket());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
 
     #[test]
     fn a_file_that_is_not_committed_leaves_the_existing_one() {
