@@ -6,12 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use blob_store::local::LocalBlobs;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     document::DocumentId,
     durability::Durability,
 };
-use store::local::LocalBlobs;
 
 use crate::harness::Harness;
 

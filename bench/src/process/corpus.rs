@@ -7,11 +7,11 @@ use std::{
 };
 
 use anyhow::Context;
+use blob_store::local::LocalBlobs;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     durability::Durability,
 };
-use store::local::LocalBlobs;
 
 use super::{
     changed::change,
@@ -117,7 +117,7 @@ impl Placing {
     fn add(&mut self, text: &[u8]) -> anyhow::Result<()> {
         let document = format!("text-{:06}", self.documents).parse()?;
         let mut blob = self.blobs.stage(&BlobName::new(BlobKind::Text, document))?;
-        blob.file.write_all(text)?;
+        blob.write_all(text)?;
         self.staged.push(blob);
         self.documents += 1;
         self.bytes += text.len() as u64;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use blob_store::local::LocalBlobs;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     durability::Durability,
@@ -24,7 +25,6 @@ use process::{
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use store::local::LocalBlobs;
 
 use crate::{machine, program::held};
 

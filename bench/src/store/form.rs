@@ -2,12 +2,10 @@
 
 use std::{fmt, path::Path, str::FromStr};
 
+use blob_store::{layout::Layout, local::LocalBlobs};
 use corpus::meta::RawFate;
 use flow::durability::Durability;
-use store::{
-    config::StoreConfig,
-    local::{LocalBlobs, layout::Layout},
-};
+use store::config::StoreConfig;
 
 /// A way in which the store stage is used, or the loop beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -132,7 +132,7 @@ fn spool(form: Form, texts: &[Item], prose: &Prose, directory: &Path) -> anyhow:
         for item in group {
             let mut blob = blobs.stage(&BlobName::new(BlobKind::Spool, item.id.parse()?))?;
             for chapter in prose.text(item.seed, item.bytes) {
-                blob.file.write_all(&chapter)?;
+                blob.write_all(&chapter)?;
             }
             staged.push(blob);
         }

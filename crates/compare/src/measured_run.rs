@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use blob_store::local::LocalBlobs;
 use fetch::{config::FetchConfig, stage::Fetch};
 use flow::{
     blobs::BlobStore,
@@ -17,7 +18,7 @@ use flow::{
     shutdown::{Phase, Shutdown},
 };
 use process::{config::ProcessConfig, stage::Process};
-use store::{local::LocalBlobs, stage::Store};
+use store::stage::Store;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use blob_store::local::LocalBlobs;
 use fetch::{
     candidate,
     config::{FetchConfig, ip_family::IpFamily, proxy::ProxyChoice},
@@ -20,7 +21,7 @@ use flow::{
     payload::{FetchJob, Listed},
     shutdown::Shutdown,
 };
-use store::{local::LocalBlobs, stage::Store};
+use store::stage::Store;
 use test_server::{Script, Server};
 use url::Url;
 

@@ -77,8 +77,7 @@ pub fn stage(
     record: &impl Serialize,
 ) -> Result<StagedBlob, BlobError> {
     let mut staged = blobs.stage(name)?;
-    let written =
-        record::to_bytes(record).map_err(Into::into).and_then(|bytes| staged.file.write_all(&bytes));
+    let written = record::to_bytes(record).map_err(Into::into).and_then(|bytes| staged.write_all(&bytes));
     written.map_err(|error| BlobError::at(&name.relative_path(), error))?;
     Ok(staged)
 }

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use flow::blobs::{BlobError, StagedBlob};
+use flow::blobs::{BlobError, StagedFile};
 use rustix::fs::StatVfs;
 
 /// The number of bytes of a body between two checks.
@@ -38,7 +38,7 @@ impl FreeSpaceMin {
     ///
     /// # Errors
     /// Returns [`BlobError::DiskFull`] if there is not. It says how much is free and what to do.
-    pub(crate) fn check(self, staged: &StagedBlob, coming: u64) -> Result<(), BlobError> {
+    pub(crate) fn check(self, staged: &StagedFile, coming: u64) -> Result<(), BlobError> {
         let Self(floor) = self;
         if floor == 0 {
             return Ok(());

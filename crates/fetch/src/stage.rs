@@ -23,6 +23,7 @@ use flow::{
     lane::Lane,
     payload::{FetchJob, Fetched, StoreJob},
     stage::{Attempt, Ending, Report, Requeue, Stage},
+    worker::ErasedStage,
 };
 use url::Url;
 
@@ -313,6 +314,16 @@ impl Fetch {
 
 fn move_job(why: Failure, job: FetchJob) -> FetchReport {
     Ending::Requeue(Requeue::Moved { why, job: Box::new(job) }).into()
+}
+
+impl Fetch {
+    /// Returns the stage without its types, for a worker. Its code is compiled here, in its own crate.
+    // Inlined, it would be compiled by the caller.
+    #[inline(never)]
+    #[must_use]
+    pub fn erased(self: Arc<Self>) -> Arc<dyn ErasedStage> {
+        self
+    }
 }
 
 impl Stage for Fetch {

@@ -1,6 +1,6 @@
 //! The contract of the blob store, which holds the files of documents.
 //!
-//! A blob is first *staged*: written under a hidden name. Then it is *published*: made durable, and after
+//! A blob is first *staged*: written where no reader finds it. Then it is *published*: made durable, and after
 //! that visible, as a whole. Every implementation guarantees the following, and `testing::blob_contract`
 //! checks it:
 //!
@@ -12,16 +12,19 @@
 //! 3. After a failed write to the medium, nothing is reported as durable.
 
 mod error;
+mod staged;
 
 use std::{
-    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use tokio::sync::oneshot;
 
-pub use self::error::BlobError;
+pub use self::{
+    error::BlobError,
+    staged::{Kept, StagedBlob, StagedBytes, StagedFile},
+};
 use crate::document::DocumentId;
 
 /// The kind of a blob's content. Each kind has a directory in the run directory.
@@ -113,45 +116,6 @@ impl BlobName {
     #[must_use]
     pub fn relative_path(&self) -> PathBuf {
         Path::new(self.kind.directory()).join(self.file_name())
-    }
-}
-
-/// A blob that is being written under a hidden name, always on a local file system.
-#[derive(Debug)]
-pub struct StagedBlob {
-    /// The name that it is published under.
-    pub name: BlobName,
-    /// The path of the hidden file.
-    pub path: PathBuf,
-    /// The hidden file, open for reading and writing and positioned at its end.
-    pub file: File,
-    /// The fate of the hidden file when the value is dropped.
-    pub kept: Kept,
-}
-
-/// The fate of staged bytes when their value is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// They are removed.
-    No,
-    /// They stay and can be resumed.
-    Yes,
-}
-
-impl Drop for StagedBlob {
-    fn drop(&mut self) {
-        match self.kept {
-            // Closing it does not end its lock if a child process is being started, which has a copy of it.
-            Kept::Yes => drop(self.file.unlock()),
-            Kept::No => {
-                if let Err(error) = std::fs::remove_file(&self.path)
-                    // A publication renames the file before the value is dropped.
-                    && error.kind() != io::ErrorKind::NotFound
-                {
-                    tracing::warn!(path = %self.path.display(), %error, "failed to remove a temporary file");
-                }
-            }
-        }
     }
 }
 
@@ -250,7 +214,7 @@ pub trait BlobStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BlobError::Busy`] if another writer of any process holds it.
-    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError>;
 
     /// Begins to publish: staged bytes become durable, then all changes visible. Publications at the same
     /// time share their cost, so a caller with many of them begins the next before the first has ended.

@@ -11,6 +11,7 @@
 //! * The loop owns all of its state. There are no locks.
 
 mod attempt;
+mod erased;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use tokio::{
 };
 
 use self::attempt::{Outcome, attempt};
+pub use self::erased::ErasedStage;
 use crate::{
     clock::Millis,
     counters::Counters,
@@ -36,7 +38,6 @@ use crate::{
     },
     retry::RetryPolicy,
     shutdown::{Phase, Shutdown, Trigger},
-    stage::Stage,
 };
 
 /// The longest wait of one claim in the queue, and the shortest time from a claim that returned no job to the
@@ -125,9 +126,9 @@ pub enum WorkerError {
 }
 
 /// A worker: runs a stage on the jobs of its lane.
-pub struct Worker<S> {
+pub struct Worker {
     /// The stage.
-    pub stage: Arc<S>,
+    pub stage: Arc<dyn ErasedStage>,
     /// The queue.
     pub queue: Arc<dyn JobQueue>,
     /// The options.
@@ -144,7 +145,7 @@ pub struct Worker<S> {
 
 type Attempted = (Lease, Result<Outcome, QueueError>);
 
-impl<S: Stage> Worker<S> {
+impl Worker {
     /// Works until [`WorkerConfig::until`] or until a shutdown.
     ///
     /// # Errors
@@ -158,10 +159,10 @@ impl<S: Stage> Worker<S> {
     }
 
     async fn work(&self) -> Result<Ended, WorkerError> {
-        self.queue.register_worker(S::LANE, Registration::Add).await?;
+        self.queue.register_worker(self.stage.lane(), Registration::Add).await?;
         let ended = Loop::new(self).run().await;
         // An error of the loop says more than one of the farewell.
-        match self.queue.register_worker(S::LANE, Registration::Remove).await {
+        match self.queue.register_worker(self.stage.lane(), Registration::Remove).await {
             Ok(()) => ended,
             Err(error) => ended.and(Err(error.into())),
         }
@@ -176,8 +177,8 @@ impl<S: Stage> Worker<S> {
 }
 
 /// The state of a worker's loop.
-struct Loop<'w, S> {
-    worker: &'w Worker<S>,
+struct Loop<'w> {
+    worker: &'w Worker,
     tasks: JoinSet<Attempted>,
     /// The leases of the running jobs. A task drops its work when its sender is dropped.
     held: HashMap<Lease, oneshot::Sender<()>>,
@@ -187,8 +188,8 @@ struct Loop<'w, S> {
     stop: Option<Result<Ended, WorkerError>>,
 }
 
-impl<'w, S: Stage> Loop<'w, S> {
-    fn new(worker: &'w Worker<S>) -> Self {
+impl<'w> Loop<'w> {
+    fn new(worker: &'w Worker) -> Self {
         Self { worker, tasks: JoinSet::new(), held: HashMap::new(), no_claim_before: None, stop: None }
     }
 
@@ -209,7 +210,7 @@ impl<'w, S: Stage> Loop<'w, S> {
             let room = worker.config.concurrency.saturating_sub(self.tasks.len()).min(BATCH_MAX);
             if !is_claiming && self.stop.is_none() && self.no_claim_before.is_none() && room > 0 {
                 claimed_at = Instant::now();
-                claiming.set(Some(worker.queue.claim(claim_request::<S>(&worker.config, room))).into());
+                claiming.set(Some(worker.queue.claim(claim_request(worker, room))).into());
                 is_claiming = true;
             }
             // All work has ended, and no claim can bring more.
@@ -350,13 +351,14 @@ impl<'w, S: Stage> Loop<'w, S> {
     }
 }
 
-fn claim_request<S: Stage>(config: &WorkerConfig, limit: usize) -> ClaimRequest {
+fn claim_request(worker: &Worker, limit: usize) -> ClaimRequest {
+    let config = &worker.config;
     let wait_ms = match config.until {
         Until::FirstEmpty => 0,
         Until::Drained | Until::Stopped => CLAIM_WAIT_MS,
     };
     ClaimRequest {
-        lane: S::LANE,
+        lane: worker.stage.lane(),
         limit,
         lease_ms: config.lease_ms,
         wait_ms,

@@ -7,9 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use blob_store::{layout::LayoutError, local::LocalBlobs};
 use flow::machine::MachineFailure;
 use queue::directory::QueueDirectory;
-use store::local::{LocalBlobs, layout::LayoutError};
 
 use crate::{
     blocking::blocking,

@@ -14,8 +14,8 @@ use ::export::{
     report::ExportReport,
     vocabulary,
 };
+use blob_store::local::LocalBlobs;
 use flow::{byte_size::ByteSize, durability::Durability};
-use store::local::LocalBlobs;
 
 use self::{progress::ExportProgress, result::ExportedFormat};
 use crate::{

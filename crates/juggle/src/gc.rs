@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use blob_store::local::LocalBlobs;
 use corpus::gc::{self, KnownDocuments};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
@@ -11,7 +12,6 @@ use flow::{
 use indicatif::HumanBytes;
 use queue::connection::QueueConnection;
 use serde::Serialize;
-use store::local::LocalBlobs;
 
 use crate::{
     blocking::blocking,

@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
+use blob_store::local::LocalBlobs;
 use corpus::lock::{self, ExpectedLock, LockError, LockHead, LockReport};
 use flow::queue::QueueAdmin;
 use sources::{error::SourceError, refresh, snapshot::integrity};
-use store::local::LocalBlobs;
 
 use crate::{
     blocking::blocking,

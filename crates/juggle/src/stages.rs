@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use blob_store::local::LocalBlobs;
 use corpus::{duplicate_list, duplicates, lock::ExpectedLock, reprocess::Reprocess};
 use fetch::{error::FetchError, stage::Fetch};
 use flow::{
@@ -23,8 +24,7 @@ use flow::{
     retry::RetryPolicy,
     shell::quoted_path,
     shutdown::{Phase, Shutdown, Trigger},
-    stage::Stage,
-    worker::{Ended, OnDeath, Until, Worker, WorkerConfig},
+    worker::{Ended, ErasedStage, OnDeath, Until, Worker, WorkerConfig},
 };
 use futures_util::{FutureExt, future::FusedFuture};
 use process::{
@@ -35,7 +35,7 @@ use sources::{
     feed::{ExpectedHash, Feeder},
     refresh::RefreshCounters,
 };
-use store::{local::LocalBlobs, stage::Store};
+use store::stage::Store;
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use crate::{
@@ -291,32 +291,33 @@ impl Stages {
                 let stage = Fetch::new(settings.fetch_config(), blobs(), counters());
                 let stage =
                     stage.map_err(unusable)?.with_refetch_counters(Arc::clone(&self.refreshing.fetched));
-                self.spawn_worker(workers, Arc::new(stage), settings, until);
+                self.spawn_worker(workers, Arc::new(stage).erased(), settings, until);
             }
             Lane::Store => {
                 let stage = Store::new(blobs(), counters())
                     .with_config(settings.store)
                     .with_run_dir(quoted_path(&settings.output_dir));
-                self.spawn_worker(workers, Arc::new(stage), settings, until);
+                self.spawn_worker(workers, Arc::new(stage).erased(), settings, until);
             }
             Lane::Process => match self.process.clone() {
-                ProcessStage::BuiltIn(stage) => self.spawn_worker(workers, stage, settings, until),
-                ProcessStage::Exec(stage) => self.spawn_worker(workers, stage, settings, until),
+                ProcessStage::BuiltIn(stage) => self.spawn_worker(workers, stage.erased(), settings, until),
+                ProcessStage::Exec(stage) => self.spawn_worker(workers, stage.erased(), settings, until),
             },
         }
         Ok(())
     }
 
-    fn spawn_worker<S: Stage>(
+    fn spawn_worker(
         &self,
         workers: &mut JoinSet<(Lane, Result<Ended, CliError>)>,
-        stage: Arc<S>,
+        stage: Arc<dyn ErasedStage>,
         settings: &Settings,
         until: Until,
     ) {
         let queue = Arc::clone(&self.queue);
-        let config = self.worker_config(S::LANE, settings, until);
-        let counters = Arc::clone(&self.counters[S::LANE.index()]);
+        let lane = stage.lane();
+        let config = self.worker_config(lane, settings, until);
+        let counters = Arc::clone(&self.counters[lane.index()]);
         let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
         let events = Arc::clone(&self.events);
         workers.spawn(async move {
@@ -332,8 +333,8 @@ impl Stages {
                 };
                 let ended = worker.run().await;
                 let has_drained = until == Until::Drained && matches!(ended, Ok(Ended::Finished));
-                if !(has_drained && upstream::comes(&*queue, S::LANE).await) {
-                    return (S::LANE, ended.map_err(CliError::from));
+                if !(has_drained && upstream::comes(&*queue, lane).await) {
+                    return (lane, ended.map_err(CliError::from));
                 }
             }
         });

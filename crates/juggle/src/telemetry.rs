@@ -20,7 +20,7 @@ use settings::{
 
 /// Crates whose log lines are shown at the chosen level. Those of other crates are shown only if they are
 /// errors.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "juggle",
     "settings",
     "flow",
@@ -29,6 +29,7 @@ const CRATES: [&str; 15] = [
     "sources",
     "corpus",
     "fetch",
+    "blob_store",
     "store",
     "process",
     "distance",

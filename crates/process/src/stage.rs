@@ -15,6 +15,7 @@ use flow::{
     lane::Lane,
     payload::{Nothing, ProcessJob},
     stage::{Attempt, Report, Stage},
+    worker::ErasedStage,
 };
 use tokio::sync::{Semaphore, oneshot};
 
@@ -181,6 +182,16 @@ impl<P: Processor> Shared<P> {
             pool.record_document(text_bytes);
         }
         Ok(processed.begin_publishing(&job.document, &**blobs))
+    }
+}
+
+impl Process<Words> {
+    /// Returns the stage without its types, for a worker. Its code is compiled here, in its own crate.
+    // Inlined, it would be compiled by the caller.
+    #[inline(never)]
+    #[must_use]
+    pub fn erased(self: Arc<Self>) -> Arc<dyn ErasedStage> {
+        self
     }
 }
 

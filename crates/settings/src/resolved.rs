@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use blob_store::{layout::Layout, local::compression::Compression};
 use corpus::stats::ProcessorIdentity;
 use fetch::config::{
     AcceptEncoding, FetchConfig, allowed_host::AllowedHost, ip_family::IpFamily, mirror::Mirror,
@@ -27,10 +28,7 @@ use process::{
     exec::config::ExecConfig,
     options::Options,
 };
-use store::{
-    config::StoreConfig,
-    local::{compression::Compression, layout::Layout},
-};
+use store::config::StoreConfig;
 
 use super::{
     args::Args,

@@ -220,7 +220,7 @@ impl<'a> TextWriter<'a> {
     }
 
     fn write(&mut self, piece: &str) -> Result<(), TextError> {
-        self.into.file.write_all(piece.as_bytes()).map_err(|error| BlobError::at(&self.into.path, error))?;
+        self.into.write_all(piece.as_bytes()).map_err(|error| BlobError::at(&self.into.path(), error))?;
         self.hasher.update(piece.as_bytes());
         self.bytes += piece.len() as u64;
         self.line_ends += line_ends(piece);

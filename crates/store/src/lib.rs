@@ -8,7 +8,6 @@
 //! * [`text`]: the parts of that: encodings, decoding, boilerplate;
 //! * `meta`: the meta of a text, from its job and its bytes;
 //! * `warnings`, `large_removals`: warnings of texts that a user should look at;
-//! * [`local`]: the run directory as a [`BlobStore`](flow::blobs::BlobStore), with group commit;
 //! * [`error`]: the errors of storing a text;
 //! * `fuzzing`: reads bytes without a store, with the feature of that name.
 
@@ -16,7 +15,6 @@ pub mod config;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-pub mod local;
 pub mod stage;
 pub mod text;
 

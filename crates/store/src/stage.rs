@@ -33,6 +33,7 @@ use flow::{
     lane::Lane,
     payload::{ProcessJob, StoreJob},
     stage::{Attempt, Ending, Report, Requeue, Stage},
+    worker::ErasedStage,
 };
 use tokio::sync::Semaphore;
 
@@ -112,6 +113,16 @@ impl Store {
     fn buffers(&self) -> MutexGuard<'_, Vec<WorkBuffers>> {
         // A panic cannot leave the list half changed.
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Returns the stage without its types, for a worker. Its code is compiled here, in its own crate.
+    // Inlined, it would be compiled by the caller.
+    #[inline(never)]
+    #[must_use]
+    pub fn erased(self: Arc<Self>) -> Arc<dyn ErasedStage> {
+        self
     }
 }
 

@@ -19,7 +19,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobName, BlobStore, Change, Digest, Kept, Publishing, StagedBlob},
+    blobs::{BlobError, BlobName, BlobStore, Change, Digest, Kept, Publishing, StagedFile},
     safe_file, temporary,
 };
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ enum NoteState {
 /// One body on its way to the disk.
 pub(crate) struct Spool {
     spools: SpoolStore,
-    staged: StagedBlob,
+    staged: StagedFile,
     note: Option<PartNote>,
     note_state: NoteState,
     hasher: blake3::Hasher,
@@ -224,7 +224,7 @@ impl Spool {
     /// Begins to publish the whole body.
     pub(crate) fn publish(mut self) -> Result<Publishing, BlobError> {
         self.remove_note()?;
-        Ok(self.spools.blobs.begin_publishing(vec![Change::Staged(self.staged)]))
+        Ok(self.spools.blobs.begin_publishing(vec![Change::Staged(self.staged.into())]))
     }
 
     fn clear(&mut self) -> Result<(), BlobError> {

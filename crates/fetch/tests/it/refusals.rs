@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io::Read, sync::Arc};
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob, StagedFile},
     document::DocumentId,
     failure::Reason,
     stage::Ending,
@@ -152,11 +152,11 @@ struct FullDisk(tempfile::TempDir);
 
 impl BlobStore for FullDisk {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        self.resume(name)
+        self.resume(name).map(Into::into)
     }
-    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         let file = OpenOptions::new().read(true).append(true).open("/dev/full").unwrap();
-        Ok(StagedBlob { name: name.clone(), path: self.0.path().join("part"), file, kept: Kept::Yes })
+        Ok(StagedFile { name: name.clone(), path: self.0.path().join("part"), file, kept: Kept::Yes })
     }
     fn begin_publishing(&self, _: Vec<Change>) -> Publishing {
         panic!("nothing was written that could be published")

@@ -3,28 +3,32 @@
 use std::{
     collections::{BTreeMap, HashSet},
     fs::OpenOptions,
-    io::{Cursor, Read},
-    path::Path,
+    io::{Cursor, Read, Seek},
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use crate::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob},
+    blobs::{
+        BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob, StagedBytes,
+        StagedFile,
+    },
     document::DocumentId,
 };
 
-/// A blob store with published blobs in memory and staged ones in a temporary directory.
+/// The number of bytes that a staged blob holds in memory.
+const MEMORY_MAX: usize = 1 << 20;
+
+/// A blob store with published blobs in memory, and those that can be resumed in a temporary directory.
 #[derive(Debug)]
 pub struct MemoryBlobs {
     published: Mutex<BTreeMap<BlobName, Arc<[u8]>>>,
     staging: tempfile::TempDir,
-    numbers: std::sync::atomic::AtomicU64,
 }
 
 impl Default for MemoryBlobs {
     fn default() -> Self {
         let staging = tempfile::tempdir().expect("tests need a temporary directory");
-        Self { published: Mutex::default(), staging, numbers: 0.into() }
+        Self { published: Mutex::default(), staging }
     }
 }
 
@@ -47,10 +51,20 @@ impl MemoryBlobs {
     fn make(&self, change: Change) -> Result<(), BlobError> {
         match change {
             Change::Staged(blob) => {
-                let at = |error| BlobError::at(&blob.path, error);
-                let bytes = std::fs::read(&blob.path).map_err(at)?;
-                std::fs::remove_file(&blob.path).map_err(at)?;
-                self.put(blob.name.clone(), &bytes);
+                let at = |error| BlobError::at(&blob.name.relative_path(), error);
+                let bytes = match blob.bytes {
+                    StagedBytes::File(staged) => {
+                        let bytes = std::fs::read(&staged.path).map_err(at)?;
+                        std::fs::remove_file(&staged.path).map_err(at)?;
+                        bytes
+                    }
+                    StagedBytes::Unnamed(mut staged) => {
+                        let mut bytes = Vec::new();
+                        staged.rewind().and_then(|()| staged.read_to_end(&mut bytes)).map_err(at)?;
+                        bytes
+                    }
+                };
+                self.put(blob.name, &bytes);
             }
             Change::Renamed { from, to } => {
                 let mut published = self.published();
@@ -64,31 +78,20 @@ impl MemoryBlobs {
         }
         Ok(())
     }
-
-    fn stage_at(name: &BlobName, path: &Path, kept: Kept) -> Result<StagedBlob, BlobError> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(path)
-            .map_err(|error| BlobError::at(path, error))?;
-        Ok(StagedBlob { name: name.clone(), path: path.to_owned(), file, kept })
-    }
 }
 
 impl BlobStore for MemoryBlobs {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        let number = self.numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let path = self.staging.path().join(format!("{}.{number}.tmp", name.file_name()));
-        Self::stage_at(name, &path, Kept::No)
+        Ok(StagedBlob::in_memory(name.clone(), MEMORY_MAX, self.staging.path()))
     }
 
-    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         let path = self.staging.path().join(format!("{}.part", name.file_name()));
-        let staged = Self::stage_at(name, &path, Kept::Yes)?;
+        let opened = OpenOptions::new().create(true).append(true).read(true).open(&path);
+        let file = opened.map_err(|error| BlobError::at(&path, error))?;
         // One writer at a time, as the contract demands. The lock ends with the file.
-        staged.file.try_lock().map_err(|_| BlobError::Busy(path))?;
-        Ok(staged)
+        file.try_lock().map_err(|_| BlobError::Busy(path.clone()))?;
+        Ok(StagedFile { name: name.clone(), path, file, kept: Kept::Yes })
     }
 
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {

@@ -5,6 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt;
 use tokio::{sync::oneshot, time::Instant};
 
+use super::erased::ErasedStage;
 use crate::{
     clock::{Millis, millis},
     events::{Event, EventKind, EventSink, RequestFacts},
@@ -34,7 +35,7 @@ enum Acknowledgement {
 }
 
 /// The result of running a stage.
-struct Ran {
+pub struct Ran {
     outcome: Outcome,
     acknowledgement: Acknowledgement,
     group_pause_ms: Millis,
@@ -43,8 +44,8 @@ struct Ran {
 
 /// Does a claimed job and acknowledges it. If `lost` ends while the stage runs, the work is dropped. An
 /// acknowledgement that has begun is never dropped, so that none goes uncounted.
-pub(super) async fn attempt<S: Stage>(
-    stage: Arc<S>,
+pub(super) async fn attempt(
+    stage: Arc<dyn ErasedStage>,
     queue: Arc<dyn JobQueue>,
     events: Arc<dyn EventSink>,
     claim: Claim,
@@ -54,7 +55,7 @@ pub(super) async fn attempt<S: Stage>(
     let lease = claim.lease;
     let claimed = Instant::now();
     let mut event = Event {
-        lane: S::LANE,
+        lane: stage.lane(),
         key: claim.key.clone(),
         attempt: claim.attempts,
         took_ms: 0,
@@ -63,7 +64,7 @@ pub(super) async fn attempt<S: Stage>(
         request: None,
     };
     let Ran { outcome, mut acknowledgement, group_pause_ms, request } = tokio::select! {
-        ran = run(&*stage, &claim, claimed, retry) => ran,
+        ran = stage.run_claim(&claim, claimed, retry) => ran,
         // The job belongs to another worker by now, so nothing is acknowledged.
         _ = lost => {
             events.record(Event { took_ms: millis(claimed.elapsed()), ..event });
@@ -131,7 +132,7 @@ async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Failur
 /// Runs the stage, and returns what became of the job, what to tell the queue, the pause of the job's group,
 /// and the request. A payload that cannot be read is an ending as well, and so is a panic of the stage or of
 /// the follow-up jobs.
-async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> Ran {
+pub(super) async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> Ran {
     let acknowledge = |report: Report<S::Input, S::Output>| {
         let Report { ending, group_pause_ms, request } = report;
         let (outcome, acknowledgement) = acknowledgement(ending, claim, claimed, retry);

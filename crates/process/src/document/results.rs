@@ -86,14 +86,14 @@ impl HashingWriter {
 
 impl Write for HashingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = Write::write(&mut &self.staged.file, bytes)?;
+        let written = self.staged.write(bytes)?;
         // A write may be short: the rest comes again.
         self.hasher.update(&bytes[..written]);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Write::flush(&mut &self.staged.file)
+        self.staged.flush()
     }
 }
 

@@ -18,6 +18,7 @@ use flow::{
     lane::Lane,
     payload::{Nothing, ProcessJob},
     stage::{Attempt, Report, Stage},
+    worker::ErasedStage,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -236,6 +237,16 @@ impl ExecResults {
                 self.words.part(text, tokens)
             }
         }
+    }
+}
+
+impl Exec {
+    /// Returns the stage without its types, for a worker. Its code is compiled here, in its own crate.
+    // Inlined, it would be compiled by the caller.
+    #[inline(never)]
+    #[must_use]
+    pub fn erased(self: Arc<Self>) -> Arc<dyn ErasedStage> {
+        self
     }
 }
 

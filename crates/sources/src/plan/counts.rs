@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fs};
 
+use blob_store::layout::BlobPaths;
 use fetch::{candidate, credentials::strip_credentials};
 use flow::{
     blobs::{BlobKind, BlobName},
     byte_size::ByteSize,
 };
-use store::local::layout::BlobPaths;
 
 use super::{
     PlanConfig,

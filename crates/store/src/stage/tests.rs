@@ -11,7 +11,7 @@ use std::{
 };
 
 use flow::{
-    blobs::StagedBlob,
+    blobs::{Kept, StagedBlob, StagedBytes, StagedFile},
     document::DocumentId,
     durability::Durability,
     failure::{Failure, Reason},
@@ -24,7 +24,7 @@ use flow::{
 };
 
 use super::*;
-use crate::local::LocalBlobs;
+use blob_store::local::LocalBlobs;
 
 const BOOK: &str = "\u{FEFF}The Project Gutenberg EBook of A Night\r\n\r\nTitle: A Night\r\n  in June\r\n\
     Author: Jane Roe\r\nLanguage: English\r\nRelease Date: May 12, 2009 [EBook #1]\r\n\

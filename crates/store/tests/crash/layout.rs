@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
+use blob_store::{layout::Layout, local::LocalBlobs};
 use corpus::meta::RawFate;
 use flow::{blobs::BlobKind, durability::Durability};
 use serde::{Deserialize, Serialize};
-use store::{
-    config::StoreConfig,
-    local::{LocalBlobs, layout::Layout},
-};
+use store::config::StoreConfig;
 
 /// A layout of a run directory, the same for all processes that work on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use std::{
     time::Instant,
 };
 
+use blob_store::local::LocalBlobs;
 use corpus::duplicates::mark;
 use flow::{
     blobs::{BlobKind, BlobStore},
@@ -24,7 +25,7 @@ use powercut::{
     faults::{Fault, FaultPlan},
     ptrace,
 };
-use store::{local::LocalBlobs, stage::Store};
+use store::stage::Store;
 use tempfile::TempDir;
 
 use crate::{

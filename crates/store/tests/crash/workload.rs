@@ -75,14 +75,16 @@ pub(crate) fn job_of(document: usize, bytes: &[u8], version: u32) -> StoreJob {
 /// Publishes bytes in spool. Every other text is a download that can be resumed.
 pub(crate) fn spool_bytes(blobs: &dyn BlobStore, document: usize, bytes: &[u8]) -> Result<(), BlobError> {
     let name = name(BlobKind::Spool, document);
-    let mut staged = if document.is_multiple_of(2) { blobs.resume(&name)? } else { blobs.stage(&name)? };
-    let (head, tail) = bytes.split_at(bytes.len() / 2);
-    let mut write = || {
-        staged.file.set_len(0)?;
-        staged.file.write_all(head)?;
-        staged.file.write_all(tail)
+    let mut staged = if document.is_multiple_of(2) {
+        let part = blobs.resume(&name)?;
+        part.file.set_len(0).map_err(|error| BlobError::at(&part.path, error))?;
+        part.into()
+    } else {
+        blobs.stage(&name)?
     };
-    write().map_err(|error| BlobError::at(&staged.path, error))?;
+    let (head, tail) = bytes.split_at(bytes.len() / 2);
+    let written = staged.write_all(head).and_then(|()| staged.write_all(tail));
+    written.map_err(|error| BlobError::at(&staged.path(), error))?;
     blobs.publish(vec![staged])
 }
 

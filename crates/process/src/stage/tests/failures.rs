@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io::Read};
 
 use flow::{
-    blobs::{BlobError, Change, Kept, Publishing, StagedBlob},
+    blobs::{BlobError, Change, Kept, Publishing, StagedBlob, StagedFile},
     failure::Reason,
 };
 
@@ -85,9 +85,9 @@ impl BlobStore for BadDisk {
         }
         let path = std::path::PathBuf::from("/dev/full");
         let file = OpenOptions::new().write(true).open(&path).map_err(|error| BlobError::at(&path, error))?;
-        Ok(StagedBlob { name: name.clone(), path, file, kept: Kept::Yes })
+        Ok(StagedFile { name: name.clone(), path, file, kept: Kept::Yes }.into())
     }
-    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         self.inner.resume(name)
     }
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {

@@ -37,7 +37,7 @@ impl BlobStore for Failing {
         self.step()?;
         self.inner.stage(name)
     }
-    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         self.inner.resume(name)
     }
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
@@ -137,10 +137,16 @@ struct NoRoom(MemoryBlobs);
 impl BlobStore for NoRoom {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
         let mut staged = self.0.stage(name)?;
-        staged.file = File::options().write(true).open("/dev/full").unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        staged.bytes = StagedBytes::File(StagedFile {
+            name: name.clone(),
+            path: "full".into(),
+            file: full,
+            kept: Kept::Yes,
+        });
         Ok(staged)
     }
-    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         self.0.resume(name)
     }
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {

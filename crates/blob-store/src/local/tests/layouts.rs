@@ -1,7 +1,7 @@
 //! Shards, compressed blobs, and blobs that share their bytes.
 
 use super::*;
-use crate::local::layout::Layout;
+use crate::layout::Layout;
 
 fn open_sharded(dir: &Path) -> LocalBlobs {
     Layout::Sharded.establish(dir).unwrap();

@@ -14,10 +14,9 @@ use flow::{
     safe_file,
 };
 
-use super::{
-    file_system,
-    layout::{BlobDirectory, BlobPaths},
-};
+use crate::layout::{BlobDirectory, BlobPaths};
+
+use super::file_system;
 
 /// The directories that hold blobs. Those of shards are created when they are needed, and not held open.
 #[derive(Debug)]

@@ -1,19 +1,21 @@
 //! The file operations of a publication.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Seek},
     path::{Path, PathBuf},
 };
 
 use flow::{
-    blobs::{BlobError, BlobName, Change, Kept, StagedBlob},
+    blobs::{BlobError, BlobName, Change, Kept, StagedBlob, StagedBytes, StagedFile},
     machine::MachineFailure,
     safe_file,
 };
 
+use crate::layout::{BlobDirectory, BlobForm, BlobPaths};
+
 use super::{
     compression::{self, Compression},
-    layout::{BlobDirectory, BlobForm, BlobPaths},
     staging,
 };
 
@@ -21,7 +23,7 @@ use super::{
 #[derive(Debug)]
 pub(super) enum PublishOp {
     /// Renames a staged file to the final name of its blob in this form.
-    Place(StagedBlob, BlobForm),
+    Place(StagedFile, BlobForm),
     /// Renames a published file, in the form that it has.
     Rename { from: BlobName, to: BlobName },
     /// Removes the files of a blob, when all that was placed and renamed is durable.
@@ -49,10 +51,14 @@ pub(super) fn operations(
     let mut operations = Vec::with_capacity(changes.len() + 1);
     for change in changes {
         let made = match change {
-            Change::Staged(blob) if compression.includes(blob.name.kind) => {
-                compressed(&blob.file, &blob.path, &blob.name, paths).map(|placed| vec![placed])
-            }
-            Change::Staged(blob) => Ok(vec![PublishOp::Place(blob, BlobForm::Plain)]),
+            Change::Staged(blob) => in_file(blob, paths).and_then(|blob| {
+                let placed = if compression.includes(blob.name.kind) {
+                    compressed(&blob.file, &blob.path, &blob.name, paths)?
+                } else {
+                    PublishOp::Place(blob, BlobForm::Plain)
+                };
+                Ok(vec![placed])
+            }),
             // A blob that is renamed to its own name keeps its form.
             Change::Renamed { from, to } if compression.includes(to.kind) && from != to => {
                 let path = paths.path(&from);
@@ -74,6 +80,21 @@ pub(super) fn operations(
         }
     }
     operations
+}
+
+/// Returns the file of a staged blob. Writes it if there is none.
+fn in_file(blob: StagedBlob, paths: &BlobPaths) -> Result<StagedFile, BlobError> {
+    match blob.bytes {
+        StagedBytes::File(file) => Ok(file),
+        StagedBytes::Unnamed(mut bytes) => {
+            let mut file = staging::stage(&blob.name, &paths.path(&blob.name))?;
+            bytes
+                .rewind()
+                .and_then(|()| io::copy(&mut bytes, &mut file.file))
+                .map_err(|error| BlobError::at(&file.path, error))?;
+            Ok(file)
+        }
+    }
 }
 
 /// Compresses the file at `path` into a staged file of the blob `name`.

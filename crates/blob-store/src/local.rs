@@ -18,7 +18,6 @@
 //! With [`Durability::Process`] nothing is synced; everything else stays the same.
 
 pub mod compression;
-pub mod layout;
 
 mod committer;
 mod directories;
@@ -35,18 +34,19 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob, StagedFile},
     document::DocumentId,
     durability::Durability,
     safe_file,
 };
+
+use crate::layout::{BlobForm, BlobPaths, COMPRESSED};
 
 use self::{
     committer::Committer,
     compression::{BlobFile, Compression},
     directories::Directories,
     hard_links::LinkOutcome,
-    layout::{BlobForm, BlobPaths, COMPRESSED},
 };
 
 /// The ending of files that can be resumed.
@@ -227,10 +227,10 @@ impl LocalBlobs {
 impl BlobStore for LocalBlobs {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
         self.create_shard(name)?;
-        staging::stage(name, &self.paths.path(name))
+        staging::stage(name, &self.paths.path(name)).map(Into::into)
     }
 
-    fn resume(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         staging::resume(name, &self.paths.path(name))
     }
 

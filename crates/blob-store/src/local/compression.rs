@@ -20,7 +20,7 @@ use zstd::{
     zstd_safe::get_frame_content_size,
 };
 
-use super::layout::BlobForm;
+use crate::layout::BlobForm;
 
 /// The compression level: zstd's own default.
 const LEVEL: i32 = 3;

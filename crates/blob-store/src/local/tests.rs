@@ -23,7 +23,7 @@ fn open(dir: &Path) -> LocalBlobs {
 
 fn staged(blobs: &LocalBlobs, name: &BlobName, bytes: &[u8]) -> StagedBlob {
     let mut staged = blobs.stage(name).unwrap();
-    staged.file.write_all(bytes).unwrap();
+    staged.write_all(bytes).unwrap();
     staged
 }
 
@@ -163,13 +163,13 @@ fn after_a_failed_sync_nothing_is_published() {
     let blobs = open(dir.path());
     let (bad, good) = (name(BlobKind::Text, "bad"), name(BlobKind::Text, "good"));
     let earlier = staged(&blobs, &good, b"x");
-    let broken = StagedBlob {
+    let broken = StagedFile {
         name: bad.clone(),
         path: dir.path().join("text/.bad"),
         file: unsyncable(),
         kept: Kept::No,
     };
-    assert!(matches!(blobs.publish(vec![broken]), Err(BlobError::Machine { .. })));
+    assert!(matches!(blobs.publish(vec![broken.into()]), Err(BlobError::Machine { .. })));
 
     let refused = blobs.publish(vec![earlier]).unwrap_err().to_string();
     assert!(refused.contains("nothing more is published"), "{refused}");
@@ -182,7 +182,7 @@ fn a_failed_rename_fails_its_caller_only() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = open(dir.path());
     let lost = staged(&blobs, &name(BlobKind::Text, "lost"), b"x");
-    fs::remove_file(&lost.path).unwrap();
+    fs::remove_file(lost.path()).unwrap();
     assert!(matches!(blobs.publish(vec![lost]), Err(BlobError::NotFound(_))));
     publish(&blobs, &name(BlobKind::Text, "fine"), b"x");
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobName, Kept, StagedBlob},
+    blobs::{BlobError, BlobName, Kept, StagedFile},
     machine::MachineFailure,
     safe_file,
     temporary::{self, Held, Sweep},
@@ -25,7 +25,7 @@ const TRIES_MAX: usize = 64;
 static STAGED: AtomicU64 = AtomicU64::new(0);
 
 /// Creates a temporary file beside `path`.
-pub(super) fn stage(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
+pub(super) fn stage(name: &BlobName, path: &Path) -> Result<StagedFile, BlobError> {
     for _ in 0..TRIES_MAX {
         let path = temporary_path(path);
         // `create_new` creates the file itself or fails: it never opens a planted link or a leftover with
@@ -33,7 +33,7 @@ pub(super) fn stage(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobErro
         match File::options().read(true).write(true).create_new(true).open(&path) {
             Ok(file) => {
                 if let Held::Ours = hold(&file, &path)? {
-                    return Ok(StagedBlob { name: name.clone(), path, file, kept: Kept::No });
+                    return Ok(StagedFile { name: name.clone(), path, file, kept: Kept::No });
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -60,7 +60,7 @@ pub(super) fn temporary_path(path: &Path) -> PathBuf {
 }
 
 /// Opens the resumable file beside `path`, positioned at its end. Creates it if it does not exist.
-pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobError> {
+pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedFile, BlobError> {
     let path = path.with_file_name(format!("{}{}", name.file_name(), super::PART));
     for _ in 0..TRIES_MAX {
         // Without O_EXCL: a part that exists is continued.
@@ -69,7 +69,7 @@ pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedBlob, BlobErr
         match hold(&file, &path)? {
             Held::Ours => {
                 file.seek(SeekFrom::End(0)).map_err(|error| BlobError::at(&path, error))?;
-                return Ok(StagedBlob { name: name.clone(), path, file, kept: Kept::Yes });
+                return Ok(StagedFile { name: name.clone(), path, file, kept: Kept::Yes });
             }
             Held::Other => return Err(BlobError::Busy(path)),
             // Its last writer has published it meanwhile, so a new one is created.

@@ -25,15 +25,16 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, Publisher, Publishing, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, Publisher, Publishing, StagedFile},
     durability::Durability,
     machine::MachineFailure,
 };
 
+use crate::layout::{BlobDirectory, BlobPaths};
+
 use super::{
     SyncCounts,
     directories::Directories,
-    layout::{BlobDirectory, BlobPaths},
     publish_op::{self, PublishOp},
 };
 
@@ -175,7 +176,7 @@ impl GroupCommitter {
             return Ok(());
         }
         let operations = group.iter().flat_map(|request| &request.operations);
-        let blobs: Vec<&StagedBlob> = operations
+        let blobs: Vec<&StagedFile> = operations
             .filter_map(|operation| match operation {
                 Ok(PublishOp::Place(blob, _)) => Some(blob),
                 // The bytes of a published blob are durable already.
@@ -199,8 +200,8 @@ impl GroupCommitter {
         Ok(true)
     }
 
-    fn sync_each(&self, blobs: &[&StagedBlob]) -> Result<(), BlobError> {
-        let sync = |blob: &&StagedBlob| {
+    fn sync_each(&self, blobs: &[&StagedFile]) -> Result<(), BlobError> {
+        let sync = |blob: &&StagedFile| {
             self.counters.files.fetch_add(1, Ordering::Relaxed);
             blob.file.sync_data().map_err(|error| BlobError::at(&blob.path, error))
         };
@@ -327,7 +328,10 @@ fn gather(first: PublishRequest, waiting: &Receiver<PublishRequest>) -> Vec<Publ
 
 #[cfg(test)]
 pub(super) mod testing {
-    use super::{super::layout::BlobForm, *};
+    use flow::blobs::{StagedBlob, StagedBytes};
+
+    use super::*;
+    use crate::layout::BlobForm;
 
     /// Commits one request for each blob, all in one group, as if their callers had waited together.
     pub(in crate::local) fn publish_as_one_group(committer: &Committer, blobs: Vec<StagedBlob>) {
@@ -343,7 +347,8 @@ pub(super) mod testing {
             .into_iter()
             .map(|blob| {
                 let (publisher, publishing) = Publishing::begun();
-                let operations = vec![Ok(PublishOp::Place(blob, BlobForm::Plain))];
+                let StagedBytes::File(file) = blob.bytes else { panic!("this store stages files") };
+                let operations = vec![Ok(PublishOp::Place(file, BlobForm::Plain))];
                 requests.send(PublishRequest { operations, publisher }).expect("there is room");
                 publishing
             })

@@ -24,7 +24,7 @@ use flow::{
 /// The name of the file that contains the layout.
 const LAYOUT: &str = "LAYOUT";
 /// The ending of compressed blobs.
-pub(super) const COMPRESSED: &str = ".zst";
+pub(crate) const COMPRESSED: &str = ".zst";
 /// The maximum length in bytes of `LAYOUT`.
 const LAYOUT_BYTES_MAX: u64 = 100;
 
@@ -125,13 +125,13 @@ fn is_empty(dir: &Path) -> Result<bool, BlobError> {
 
 /// The form in which a blob is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BlobForm {
+pub(crate) enum BlobForm {
     Plain,
     Compressed,
 }
 
 impl BlobForm {
-    pub(super) const fn other(self) -> Self {
+    pub(crate) const fn other(self) -> Self {
         match self {
             Self::Plain => Self::Compressed,
             Self::Compressed => Self::Plain,
@@ -141,14 +141,14 @@ impl BlobForm {
 
 /// A directory that holds blobs of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct BlobDirectory {
-    pub(super) kind: BlobKind,
+pub(crate) struct BlobDirectory {
+    pub(crate) kind: BlobKind,
     shard: Option<u8>,
 }
 
 impl BlobDirectory {
     /// Returns the directory above a shard.
-    pub(super) fn above(self) -> Option<Self> {
+    pub(crate) fn above(self) -> Option<Self> {
         self.shard.map(|_| Self { shard: None, ..self })
     }
 }
@@ -176,7 +176,7 @@ impl BlobPaths {
     }
 
     /// Returns the path of a blob in this form.
-    pub(super) fn in_form(&self, name: &BlobName, form: BlobForm) -> PathBuf {
+    pub(crate) fn in_form(&self, name: &BlobName, form: BlobForm) -> PathBuf {
         let ending = match form {
             BlobForm::Plain => "",
             BlobForm::Compressed => COMPRESSED,
@@ -184,11 +184,11 @@ impl BlobPaths {
         self.path_of(self.directory(name)).join(format!("{}{ending}", name.file_name()))
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    pub(super) fn path_of(&self, directory: BlobDirectory) -> PathBuf {
+    pub(crate) fn path_of(&self, directory: BlobDirectory) -> PathBuf {
         let path = self.dir.join(directory.kind.directory());
         match directory.shard {
             None => path,
@@ -198,7 +198,7 @@ impl BlobPaths {
 
     /// Returns the directories that hold a kind's blobs: the one of the kind, or those of its shards that
     /// exist.
-    pub(super) fn directories(&self, kind: BlobKind) -> Result<Vec<BlobDirectory>, BlobError> {
+    pub(crate) fn directories(&self, kind: BlobKind) -> Result<Vec<BlobDirectory>, BlobError> {
         let flat = BlobDirectory { kind, shard: None };
         if !self.is_sharded(kind) {
             return Ok(vec![flat]);
@@ -209,11 +209,11 @@ impl BlobPaths {
     }
 
     /// Returns the directory of a blob.
-    pub(super) fn directory(&self, name: &BlobName) -> BlobDirectory {
+    pub(crate) fn directory(&self, name: &BlobName) -> BlobDirectory {
         self.directory_of(name.kind, &name.document)
     }
 
-    pub(super) fn directory_of(&self, kind: BlobKind, document: &DocumentId) -> BlobDirectory {
+    pub(crate) fn directory_of(&self, kind: BlobKind, document: &DocumentId) -> BlobDirectory {
         let shard = || blake3::hash(document.as_str().as_bytes()).as_bytes()[0];
         BlobDirectory { kind, shard: self.is_sharded(kind).then(shard) }
     }
