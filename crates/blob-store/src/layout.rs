@@ -5,8 +5,10 @@
 //!   first byte of the BLAKE3 of the document's id, as two hex digits. The spool holds few blobs at a time,
 //!   so it is flat in both layouts.
 //!
-//! A compressed blob has `.zst` after its name. A sharded run directory has a file `LAYOUT` that contains
-//! `sharded`; a flat one has no such file. The layout of a run directory never changes.
+//! * *Packed*: all blobs in a few segments, `segments/00001.warc` ([`packed`](crate::packed)).
+//!
+//! A compressed blob has `.zst` after its name. A run directory that is not flat has a file `LAYOUT` that
+//! contains its layout; a flat one has no such file. The layout of a run directory never changes.
 
 use std::{
     fs::{self, File},
@@ -36,6 +38,8 @@ choices! {
         Flat = "flat",
         /// 256 directories for each kind.
         Sharded = "sharded",
+        /// A few large files, which are WARC.
+        Packed = "packed",
     }
 }
 
@@ -93,7 +97,7 @@ impl Layout {
             return Ok(());
         }
         // Blobs would have other paths in the new layout, and nobody would find them.
-        if has == Self::Sharded || !is_empty(dir)? {
+        if has != Self::Flat || !is_empty(dir)? {
             return Err(LayoutError::Other { dir: dir.to_owned(), has });
         }
         // The temporary name is always the same, so that the next attempt replaces what a killed one has
@@ -182,6 +186,10 @@ impl BlobPaths {
             BlobForm::Compressed => COMPRESSED,
         };
         self.path_of(self.directory(name)).join(format!("{}{ending}", name.file_name()))
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -20,16 +20,16 @@
 pub mod compression;
 
 mod committer;
-mod directories;
+pub(crate) mod directories;
 mod file_system;
 mod hard_links;
 mod publish_op;
-mod staging;
+pub(crate) mod staging;
 
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -40,7 +40,10 @@ use flow::{
     safe_file,
 };
 
-use crate::layout::{BlobForm, BlobPaths, COMPRESSED};
+use crate::{
+    layout::{BlobForm, BlobPaths, COMPRESSED},
+    parts::{Parts, documents_in},
+};
 
 use self::{
     committer::Committer,
@@ -48,9 +51,6 @@ use self::{
     directories::Directories,
     hard_links::LinkOutcome,
 };
-
-/// The ending of files that can be resumed.
-const PART: &str = ".part";
 
 /// The blobs of one run directory. Several processes may have the same one open.
 #[derive(Debug)]
@@ -70,14 +70,6 @@ pub struct SyncCounts {
     pub file_systems: u64,
     /// Syncs of directories.
     pub directories: u64,
-}
-
-/// A lock that keeps others from changing all blobs of one kind. It is released when this is dropped or when
-/// the process dies.
-#[derive(Debug)]
-#[must_use = "the lock is released when this is dropped"]
-pub struct KindLock {
-    _locked: File,
 }
 
 impl LocalBlobs {
@@ -127,29 +119,14 @@ impl LocalBlobs {
     ///
     /// # Errors
     /// An error if the blob cannot be looked at.
-    pub fn find(&self, name: &BlobName) -> Result<Option<PathBuf>, BlobError> {
+    pub(crate) fn find(&self, name: &BlobName) -> Result<Option<PathBuf>, BlobError> {
         let found = self.locate(name)?;
         Ok(found.and_then(|found| found.path.strip_prefix(self.paths.dir()).ok().map(Path::to_owned)))
     }
 
-    /// Returns the documents whose download was begun and can be resumed.
-    ///
-    /// # Errors
-    /// An error if the directory cannot be read.
-    pub fn parts(&self) -> Result<Vec<DocumentId>, BlobError> {
-        self.documents(BlobKind::Spool, |name| name.strip_suffix(PART))
-    }
-
-    /// Removes the begun download of a document, with the file beside it. Nobody may be at work on it.
-    ///
-    /// # Errors
-    /// An error if a file is there and cannot be removed.
-    pub fn remove_part(&self, document: &DocumentId) -> Result<(), BlobError> {
-        let name = BlobName::new(BlobKind::Spool, document.clone());
-        let part = self.paths.path(&name).with_file_name(format!("{}{PART}", name.file_name()));
-        // The file beside it shows that it is a part, so that file goes first.
-        publish_op::remove_file(&part.with_file_name(format!("{}{PART}.json", name.file_name())))?;
-        publish_op::remove_file(&part)
+    /// Returns the downloads that can be resumed.
+    pub(crate) fn parts(&self) -> Parts {
+        Parts { spool: self.paths.dir().join(BlobKind::Spool.directory()) }
     }
 
     /// Returns the number of syncs since the start.
@@ -158,15 +135,11 @@ impl LocalBlobs {
         self.committer.sync_counts()
     }
 
-    /// Waits until no other process holds this kind's lock, then takes it. It keeps out other holders only:
-    /// publishing goes on.
-    ///
-    /// # Errors
-    /// An error if the file system cannot lock.
-    pub fn lock(&self, kind: BlobKind) -> Result<KindLock, BlobError> {
+    /// Locks the directory of a kind, for those who change many blobs of it. Publishing goes on.
+    pub(crate) fn lock(&self, kind: BlobKind) -> Result<File, BlobError> {
         let path = self.paths.dir().join(kind.directory());
         let locked = File::open(&path).and_then(|directory| directory.lock().map(|()| directory));
-        Ok(KindLock { _locked: locked.map_err(|error| BlobError::at(&path, error))? })
+        locked.map_err(|error| BlobError::at(&path, error))
     }
 
     /// Creates the shard of a blob. It is synced when something is published in it.
@@ -292,21 +265,6 @@ impl BlobStore for LocalBlobs {
     fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
         self.documents(kind, |name| Some(name.strip_suffix(COMPRESSED).unwrap_or(name)))
     }
-}
-
-/// Returns the documents that the names of files in a directory name.
-fn documents_in(directory: &Path, stem: impl Fn(&str) -> Option<&str>) -> io::Result<Vec<DocumentId>> {
-    let mut documents = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let document = entry.file_name().to_str().and_then(&stem).and_then(|id| id.parse().ok());
-        if let Some(document) = document
-            && entry.file_type()?.is_file()
-        {
-            documents.push(document);
-        }
-    }
-    Ok(documents)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use blob_store::{layout::LayoutError, local::LocalBlobs};
+use blob_store::{layout::LayoutError, run_blobs::RunBlobs};
 use flow::machine::MachineFailure;
 use queue::directory::QueueDirectory;
 
@@ -76,13 +76,13 @@ pub fn no_run(run: &Path) -> CliError {
 ///
 /// # Errors
 /// Returns an error if the store cannot be opened or has another layout than the settings ask for.
-pub async fn open_blobs(settings: &Settings) -> Result<LocalBlobs, CliError> {
+pub async fn open_blobs(settings: &Settings) -> Result<RunBlobs, CliError> {
     let (run, durability) = (settings.output_dir.clone(), settings.durability);
     let (layout, compression) = (settings.layout, settings.compression.clone());
     let opening = blocking(move || {
         // The layout is fixed before the store is opened: opening a new directory would choose the default.
         layout.map_or(Ok(()), |layout| layout.establish(&run)).map_err(refused_layout)?;
-        Ok::<_, CliError>(LocalBlobs::open(&run, durability)?.compressing(compression))
+        Ok::<_, CliError>(RunBlobs::open(&run, durability, compression)?)
     });
     opening.await?
 }

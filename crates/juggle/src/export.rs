@@ -14,7 +14,7 @@ use ::export::{
     report::ExportReport,
     vocabulary,
 };
-use blob_store::local::LocalBlobs;
+use blob_store::{local::compression::Compression, run_blobs::RunBlobs};
 use flow::{byte_size::ByteSize, durability::Durability};
 
 use self::{progress::ExportProgress, result::ExportedFormat};
@@ -128,7 +128,7 @@ impl ExportRequest {
 
     /// Writes all formats, one after the other. Blocking.
     fn export(&self, show: &Show) -> Result<Vec<ExportedFormat>, CliError> {
-        let blobs = LocalBlobs::open(&self.run, Durability::Power)?;
+        let blobs = RunBlobs::open(&self.run, Durability::Power, Compression::default())?;
         let directory = ExportDirectory::open(&self.directory())?;
         let mut exported = Vec::new();
         for format in &self.formats {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use blob_store::local::LocalBlobs;
+use blob_store::run_blobs::RunBlobs;
 use corpus::gc::{self, KnownDocuments};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
@@ -76,7 +76,7 @@ async fn collect(settings: &Settings, queue: &dyn QueueAdmin) -> Result<Collecte
 
 impl Collected {
     /// Removes the blobs that belong to no document.
-    fn add_blobs(&mut self, blobs: &LocalBlobs, known: &KnownDocuments) -> Result<(), BlobError> {
+    fn add_blobs(&mut self, blobs: &RunBlobs, known: &KnownDocuments) -> Result<(), BlobError> {
         for name in gc::unneeded(blobs, known)? {
             // Another process may have removed it since it was listed.
             let Some(path) = blobs.find(&name)? else { continue };
@@ -90,7 +90,7 @@ impl Collected {
     }
 
     /// Removes the unfinished downloads of documents without a pending job.
-    fn add_parts(&mut self, blobs: &LocalBlobs, known: &KnownDocuments) -> Result<(), BlobError> {
+    fn add_parts(&mut self, blobs: &RunBlobs, known: &KnownDocuments) -> Result<(), BlobError> {
         let is_needed = |id: &str| known.pending.contains(id);
         for document in blobs.parts()?.into_iter().filter(|document| !is_needed(document.as_str())) {
             let spool = BlobName::new(BlobKind::Spool, document.clone()).relative_path();

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use blob_store::local::LocalBlobs;
+use blob_store::run_blobs::RunBlobs;
 use corpus::lock::{self, ExpectedLock, LockError, LockHead, LockReport};
 use flow::queue::QueueAdmin;
 use sources::{error::SourceError, refresh, snapshot::integrity};
@@ -47,7 +47,7 @@ pub(crate) async fn read_expected(
 pub(crate) struct LockSession {
     run: PathBuf,
     head: LockHead,
-    blobs: Arc<LocalBlobs>,
+    blobs: Arc<RunBlobs>,
     /// The lock that the run must match. If there is none, a lock is written at its end.
     expected: Option<Arc<ExpectedLock>>,
 }
@@ -56,7 +56,7 @@ impl LockSession {
     /// Creates the session of a run with these settings.
     pub(crate) fn new(
         settings: &Settings,
-        blobs: Arc<LocalBlobs>,
+        blobs: Arc<RunBlobs>,
         expected: Option<Arc<ExpectedLock>>,
     ) -> Self {
         let head = LockHead::new(settings.store.strip, settings.identity());

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use blob_store::packed;
 use flow::{
     blobs::BlobKind,
     locked_file::LockedFile,
@@ -45,7 +46,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub async fn run(args: &RebuildArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let run = settings.output_dir.as_path();
     let directory = QueueDirectory::of(run);
-    if !directory.path().is_dir() && !run.join(BlobKind::Meta.directory()).is_dir() {
+    let has_blobs =
+        [BlobKind::Meta.directory(), packed::DIRECTORY].iter().any(|name| run.join(name).is_dir());
+    if !directory.path().is_dir() && !has_blobs {
         return Err(directory::no_run(run));
     }
     let started = Instant::now();

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use blob_store::local::LocalBlobs;
+use blob_store::run_blobs::RunBlobs;
 use corpus::{duplicate_list, duplicates, lock::ExpectedLock, reprocess::Reprocess};
 use fetch::{error::FetchError, stage::Fetch};
 use flow::{
@@ -60,7 +60,7 @@ const FEEDER_FAREWELL_MAX: Duration = Duration::from_secs(5);
 pub struct Stages {
     queue: Arc<dyn QueueAdmin>,
     /// The blob store.
-    pub blobs: Arc<LocalBlobs>,
+    pub blobs: Arc<RunBlobs>,
     /// The counters of each lane in this process, in the order of [`Lane::ALL`].
     pub counters: [Arc<Counters>; 3],
     process: ProcessStage,

@@ -15,7 +15,7 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -27,10 +27,12 @@ use std::{
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, Publisher, Publishing, StagedFile},
     durability::Durability,
-    machine::MachineFailure,
 };
 
-use crate::layout::{BlobDirectory, BlobPaths};
+use crate::{
+    failed_sync::FailedSync,
+    layout::{BlobDirectory, BlobPaths},
+};
 
 use super::{
     SyncCounts,
@@ -75,12 +77,6 @@ struct GroupCommitter {
     counters: Arc<SyncCounters>,
     /// The first sync that failed.
     failed: Option<FailedSync>,
-}
-
-struct FailedSync {
-    path: PathBuf,
-    condition: MachineFailure,
-    message: String,
 }
 
 #[derive(Debug)]
@@ -276,32 +272,6 @@ impl GroupCommitter {
 
     fn check_not_failed(&self) -> Result<(), BlobError> {
         self.failed.as_ref().map_or(Ok(()), |failed| Err(failed.refusal()))
-    }
-}
-
-impl FailedSync {
-    fn of(error: &BlobError) -> Self {
-        // Data that cannot be synced is lost, whatever error the system returns.
-        let (path, condition) = match error {
-            BlobError::DiskFull { path, .. } => (path, MachineFailure::DiskFull),
-            BlobError::Machine { path, condition, .. } => (path, *condition),
-            BlobError::Damaged { path, .. }
-            | BlobError::Io { path, .. }
-            | BlobError::NotFound(path)
-            | BlobError::Busy(path)
-            | BlobError::TooLarge { path, .. } => (path, MachineFailure::Disk),
-        };
-        Self { path: path.clone(), condition, message: error.to_string() }
-    }
-
-    /// Returns an error with the same condition as the failure, so that a full disk is still reported as a
-    /// full disk.
-    fn refusal(&self) -> BlobError {
-        let message = format!(
-            "a sync failed ({}), so nothing more is published. Check the disk, then start again",
-            self.message
-        );
-        BlobError::machine(&self.path, self.condition, io::Error::other(message))
     }
 }
 

@@ -126,7 +126,7 @@ impl OpenDirectory {
 }
 
 /// Creates a directory and all above it. With [`Durability::Power`], the name of each new one is synced.
-pub(super) fn create(path: &Path, durability: Durability) -> Result<(), BlobError> {
+pub(crate) fn create(path: &Path, durability: Durability) -> Result<(), BlobError> {
     if path.is_dir() {
         return Ok(());
     }

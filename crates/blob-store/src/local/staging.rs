@@ -60,8 +60,8 @@ pub(super) fn temporary_path(path: &Path) -> PathBuf {
 }
 
 /// Opens the resumable file beside `path`, positioned at its end. Creates it if it does not exist.
-pub(super) fn resume(name: &BlobName, path: &Path) -> Result<StagedFile, BlobError> {
-    let path = path.with_file_name(format!("{}{}", name.file_name(), super::PART));
+pub(crate) fn resume(name: &BlobName, path: &Path) -> Result<StagedFile, BlobError> {
+    let path = path.with_file_name(format!("{}{}", name.file_name(), crate::parts::PART));
     for _ in 0..TRIES_MAX {
         // Without O_EXCL: a part that exists is continued.
         let mut file = safe_file::open_with(&path, File::options().read(true).append(true).create(true))

@@ -240,10 +240,10 @@ fn parts_are_listed_and_removed_with_what_stands_beside_them() {
     publish(&blobs, &name(BlobKind::Spool, "whole"), b"x");
     fs::write(dir.path().join("spool/a.spool.part.json"), "{}").unwrap();
     let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<DocumentId>>();
-    assert_eq!(blobs.parts().unwrap(), ids(&["a", "b"]));
+    assert_eq!(blobs.parts().list().unwrap(), ids(&["a", "b"]));
     for _ in 0..2 {
-        blobs.remove_part(&"a".parse().unwrap()).unwrap();
-        assert_eq!(blobs.parts().unwrap(), ids(&["b"]));
+        blobs.parts().remove(&"a".parse().unwrap()).unwrap();
+        assert_eq!(blobs.parts().list().unwrap(), ids(&["b"]));
         assert_eq!(fs::read_dir(dir.path().join("spool")).unwrap().count(), 2);
     }
 }

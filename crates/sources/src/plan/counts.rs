@@ -1,8 +1,8 @@
 //! Counts the listed texts by host.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
-use blob_store::layout::BlobPaths;
+use blob_store::stored::StoredBlobs;
 use fetch::{candidate, credentials::strip_credentials};
 use flow::{
     blobs::{BlobKind, BlobName},
@@ -44,8 +44,8 @@ pub(crate) struct PlanCounts<'s> {
     config: &'s PlanConfig,
     robots: &'s dyn Fn(&str) -> RobotsVerdict,
     refresh: Refresh,
-    /// The paths of the files of the run directory, if they are known.
-    places: Option<BlobPaths>,
+    /// What the run directory has, if it can be looked at.
+    stored: Option<StoredBlobs>,
 }
 
 impl<'s> PlanCounts<'s> {
@@ -62,7 +62,7 @@ impl<'s> PlanCounts<'s> {
             config,
             robots,
             refresh,
-            places: BlobPaths::of(&config.run).ok(),
+            stored: StoredBlobs::of(&config.run).ok(),
         }
     }
 
@@ -106,7 +106,7 @@ impl<'s> PlanCounts<'s> {
     /// Returns whether a text is stored: its meta is the last file that is written.
     fn is_stored(&self, entry: &Entry) -> bool {
         let meta = BlobName::new(BlobKind::Meta, entry.id.clone());
-        self.places.as_ref().is_some_and(|places| fs::symlink_metadata(places.path(&meta)).is_ok())
+        self.stored.as_ref().is_some_and(|stored| stored.has(&meta))
     }
 
     fn count_mirror(&mut self, listed: &str) {

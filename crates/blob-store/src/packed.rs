@@ -1,0 +1,214 @@
+//! The blob store packed into segments.
+//!
+//! A segment is a WARC 1.1 file to which one process appends: `segments/00001.warc`. Disk format and
+//! invariants:
+//!
+//! * Publications are appended in *groups*. A group is the records of its blobs, and then one record with its
+//!   [commit](commit), which says which blobs have changed and where they are. So a publication is visible as
+//!   a whole or not at all, and renaming moves no bytes.
+//! * A group is synced before the next one begins, and before its publications end. So only the last group of
+//!   a segment can be incomplete, and nothing of it was acknowledged.
+//! * Changes carry a logical time. Of two changes of a blob the later counts, in whatever segment it is. A
+//!   process reads what the others have committed before it commits.
+//! * Whoever appends to a segment holds its lock (`flock`). If that process dies, the next one that publishes
+//!   continues the segment, after it has cut off an incomplete group.
+//! * `segments/00001.index` has the commits once more, so that opening reads no segment. It is a cache: what
+//!   is missing is [searched](search) in the segment.
+//! * Each content has a CRC-32 in its commit, and each read compares it.
+//!
+//! Downloads that can be resumed are files in `spool/` until they are published.
+
+pub(crate) mod catalog;
+mod commit;
+mod committer;
+mod group;
+mod index;
+mod index_log;
+mod reader;
+mod search;
+mod segment;
+mod step;
+mod warc;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob, StagedFile},
+    document::DocumentId,
+    durability::Durability,
+    safe_file,
+};
+
+use self::{
+    catalog::Catalog,
+    commit::Place,
+    committer::{Committer, date},
+    reader::RecordReader,
+    step::Step,
+};
+use crate::{
+    local::{directories, staging},
+    parts::Parts,
+};
+
+/// The directory of the segments in a run directory.
+pub const DIRECTORY: &str = "segments";
+/// The number of bytes up to which a staged blob is in memory.
+const MEMORY_MAX: usize = 1 << 20;
+
+/// The blobs of one run directory. Several processes may have the same one open.
+#[derive(Debug)]
+pub struct PackedBlobs {
+    directory: PathBuf,
+    spool: PathBuf,
+    catalog: Arc<Catalog>,
+    committer: Committer,
+}
+
+impl PackedBlobs {
+    /// Opens a run directory. Creates the directory and those of segments and downloads if they do not exist.
+    /// Starts the thread that commits publications; it ends when the value is dropped. Several processes may
+    /// have the same directory open. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if a directory can be neither created nor opened, or a segment not read.
+    pub fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
+        let (directory, spool) = (dir.join(DIRECTORY), dir.join(BlobKind::Spool.directory()));
+        for path in [&directory, &spool] {
+            directories::create(path, durability)?;
+            safe_file::must_be_directory(path).map_err(|error| BlobError::at(path, error))?;
+        }
+        let catalog = Arc::new(Catalog::open(&directory)?);
+        let committer = Committer::start(Arc::clone(&catalog), durability)?;
+        Ok(Self { directory, spool, catalog, committer })
+    }
+
+    /// Returns the downloads that can be resumed.
+    pub(crate) fn parts(&self) -> Parts {
+        Parts { spool: self.spool.clone() }
+    }
+
+    /// Returns the number of syncs of segments since the start.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.committer.syncs()
+    }
+
+    /// Locks the directory of the segments, for those who change many records. Publishing goes on.
+    pub(crate) fn lock(&self) -> Result<File, BlobError> {
+        let locked = File::open(&self.directory).and_then(|opened| opened.lock().map(|()| opened));
+        locked.map_err(|error| BlobError::at(&self.directory, error))
+    }
+
+    fn reader(&self, name: &BlobName) -> Result<RecordReader, BlobError> {
+        let (place, segment) =
+            self.catalog.find(name)?.ok_or_else(|| BlobError::NotFound(name.relative_path()))?;
+        Ok(RecordReader::new(segment, place))
+    }
+
+    fn place(&self, name: &BlobName) -> Result<Option<Place>, BlobError> {
+        Ok(self.catalog.find(name)?.map(|(place, _)| place))
+    }
+
+    /// Returns whether two blobs have the same bytes. One that is damaged has others than it had.
+    fn are_same(&self, one: &BlobName, other: &BlobName) -> Result<bool, BlobError> {
+        let (mut one, mut other) = (self.reader(one)?, self.reader(other)?);
+        match same_bytes(&mut one, &mut other) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
+            same => same.map_err(|error| BlobError::at(&self.directory, error)),
+        }
+    }
+}
+
+impl BlobStore for PackedBlobs {
+    fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
+        Ok(StagedBlob::in_memory(name.clone(), MEMORY_MAX, &self.spool))
+    }
+
+    fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
+        staging::resume(name, &self.spool.join(name.file_name()))
+    }
+
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+        self.committer.begin_publishing(step::prepare(changes, &date()))
+    }
+
+    fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {
+        Ok(Box::new(self.reader(name)?))
+    }
+
+    fn len(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
+        match self.place(name) {
+            // A damaged blob has no length that anybody may rely on, so it counts as missing.
+            Err(BlobError::Damaged { .. }) => Ok(None),
+            found => Ok(found?.map(|place| place.bytes)),
+        }
+    }
+
+    fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
+        self.committer.begin_publishing(vec![Ok(Step::Remove(name.clone()))]).wait()
+    }
+
+    /// Gives the copy the place of the original.
+    fn share(&self, original: &BlobName, copy: &BlobName) -> Result<bool, BlobError> {
+        let (Some(place), Some(was)) = (self.place(original)?, self.place(copy)?) else { return Ok(false) };
+        if place == was
+            || (place.bytes, place.crc) != (was.bytes, was.crc)
+            || !self.are_same(original, copy)?
+        {
+            return Ok(false);
+        }
+        let step = Step::Share { name: copy.clone(), was, place };
+        self.committer.begin_publishing(vec![Ok(step)]).wait()?;
+        Ok(self.place(copy)? == Some(place))
+    }
+
+    fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
+        self.catalog.list(kind)
+    }
+
+    fn read(&self, name: &BlobName, bytes_max: u64) -> Result<Vec<u8>, BlobError> {
+        let (place, segment) =
+            self.catalog.find(name)?.ok_or_else(|| BlobError::NotFound(name.relative_path()))?;
+        if place.bytes > bytes_max {
+            return Err(BlobError::TooLarge { path: name.relative_path(), bytes_max });
+        }
+        RecordReader::new(segment, place)
+            .read_whole()
+            .map_err(|error| BlobError::at(&name.relative_path(), error))
+    }
+}
+
+fn same_bytes(one: &mut RecordReader, other: &mut RecordReader) -> io::Result<bool> {
+    let mut windows = [vec![0; 64 << 10], vec![0; 64 << 10]];
+    loop {
+        let [left, right] = &mut windows;
+        let (filled, same) = (fill(one, left)?, fill(other, right)?);
+        if left[..filled] != right[..same] {
+            return Ok(false);
+        }
+        if filled == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+/// Fills a buffer, unless the blob ends before.
+fn fill(reader: &mut RecordReader, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..])? {
+            0 => break,
+            bytes => filled += bytes,
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! What the segments of all processes hold, followed as they grow.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Duration, SystemTime},
+};
+
+use flow::{
+    blobs::{BlobError, BlobKind, BlobName},
+    document::DocumentId,
+    locked_file::LockedFile,
+    safe_file,
+};
+
+use super::{
+    commit::{Commit, Place},
+    index::Index,
+    index_log::IndexLog,
+    search::{self, Found},
+    segment::{self, SEGMENT_BYTES_MAX, Segment},
+};
+
+/// The times of directories are at least as fine as this. Two changes within it may have the same time.
+const TIME_STEP: Duration = Duration::from_millis(50);
+
+/// The places of all blobs in a run directory. Threads share it.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    directory: PathBuf,
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    index: Index,
+    segments: BTreeMap<u32, Followed>,
+    /// The directory, and its time when it was last listed, if that is long enough ago to be sure of it.
+    listed: Option<(File, Option<SystemTime>)>,
+}
+
+/// A segment, and what of it has been applied to the index.
+#[derive(Debug)]
+struct Followed {
+    segment: Arc<Segment>,
+    log: Option<IndexLog>,
+    /// The end of the last commit that was applied.
+    end: u64,
+    /// The length of the file when it was last looked at.
+    seen: u64,
+    writer: Writer,
+}
+
+/// The process that appends to a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// This process, which applies its commits itself.
+    This,
+    /// Another process, or none.
+    Other,
+}
+
+/// A segment that this process appends to from now on.
+pub(super) struct Adopted {
+    pub(super) segment: Arc<Segment>,
+    /// The index log, if it can be continued.
+    pub(super) log: Option<IndexLog>,
+    /// The commits that are not in the log, or all if there is none.
+    pub(super) missing: Vec<Found>,
+    /// The end of the last commit.
+    pub(super) end: u64,
+}
+
+impl Catalog {
+    /// Reads what the segments in a directory hold.
+    pub(crate) fn open(directory: &Path) -> Result<Self, BlobError> {
+        let catalog = Self { directory: directory.to_owned(), state: RwLock::default() };
+        catalog.write().refresh(directory)?;
+        Ok(catalog)
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Applies what other processes have committed since the last time.
+    pub(super) fn refresh(&self) -> Result<(), BlobError> {
+        if self.read().is_current().map_err(|error| BlobError::at(&self.directory, error))? {
+            return Ok(());
+        }
+        self.write().refresh(&self.directory)
+    }
+
+    /// Returns the place of a blob and its segment.
+    pub(super) fn find(&self, name: &BlobName) -> Result<Option<(Place, Arc<Segment>)>, BlobError> {
+        self.refresh()?;
+        let state = self.read();
+        let Some(place) = state.index.get(name) else { return Ok(None) };
+        let segment = state.segments.get(&place.segment).map(|followed| Arc::clone(&followed.segment));
+        segment.map(|segment| Some((place, segment))).ok_or_else(|| {
+            let missing = format!("its segment '{}' is missing", segment::file_name(place.segment));
+            BlobError::Damaged { path: name.relative_path(), source: io::Error::other(missing) }
+        })
+    }
+
+    /// Returns the documents that have a blob of a kind, in the order of their ids.
+    pub(super) fn list(&self, kind: BlobKind) -> Result<Vec<DocumentId>, BlobError> {
+        self.refresh()?;
+        Ok(self.read().index.list(kind))
+    }
+
+    /// Returns the place of a blob, as of the last refresh.
+    pub(crate) fn place(&self, name: &BlobName) -> Option<Place> {
+        self.read().index.get(name)
+    }
+
+    /// Returns a time that is later than those of all changes, as of the last refresh.
+    pub(super) fn next_time(&self) -> u64 {
+        self.read().index.next_time()
+    }
+
+    /// Returns a segment.
+    pub(super) fn segment(&self, number: u32) -> Option<Arc<Segment>> {
+        self.read().segments.get(&number).map(|followed| Arc::clone(&followed.segment))
+    }
+
+    /// Returns the numbers of all segments with their ends, as of the last refresh.
+    pub(super) fn segments(&self) -> Vec<(u32, u64)> {
+        self.read().segments.iter().map(|(number, followed)| (*number, followed.end)).collect()
+    }
+
+    /// Applies all commits of a segment, whose lock this process has just got, and follows it no longer:
+    /// [`apply`](Self::apply) does. Returns `None` if the segment is gone or cannot be continued.
+    pub(super) fn adopt(&self, number: u32) -> Result<Option<Adopted>, BlobError> {
+        let mut state = self.write();
+        state.refresh(&self.directory)?;
+        let State { index, segments, .. } = &mut *state;
+        let Some(followed) = segments.get_mut(&number) else { return Ok(None) };
+        let segment = Arc::clone(&followed.segment);
+        let at = |error| BlobError::at(&segment.path, error);
+        // Opened again: what is known of it may come from a search.
+        let mut log = IndexLog::open(&self.directory, number, &segment.key).map_err(at)?;
+        if let Some(log) = &mut log {
+            log.follow(|commit| index.apply_all(&commit)).map_err(at)?;
+        }
+        let from = log.as_ref().map_or(0, |log| log.segment_end);
+        // A log that says more than there is belongs to bytes that are lost.
+        if from > segment.file.metadata().map_err(at)?.len() {
+            return Ok(None);
+        }
+        let missing = search::commits_from(&segment, from).map_err(at)?;
+        missing.iter().for_each(|found| index.apply_all(&found.commit));
+        let end = missing.last().map_or(from, |found| found.end);
+        (followed.writer, followed.log, followed.end) = (Writer::This, None, end);
+        // Without a commit, the first record still stands at the beginning.
+        let end = if end == 0 { segment.info_end } else { end };
+        Ok(Some(Adopted { segment, log, missing, end }))
+    }
+
+    /// Adds a new segment of this process.
+    pub(super) fn add(&self, segment: Segment) {
+        let end = segment.info_end;
+        let segment = Arc::new(segment);
+        let followed = Followed { segment, log: None, end, seen: end, writer: Writer::This };
+        self.write().segments.insert(followed.segment.number, followed);
+    }
+
+    /// Applies a commit of this process to its segment.
+    pub(super) fn apply(&self, number: u32, commit: &Commit, end: u64) {
+        let mut state = self.write();
+        state.index.apply_all(commit);
+        if let Some(followed) = state.segments.get_mut(&number) {
+            followed.end = end;
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        // A panic leaves a commit applied in part. It is applied again with the next refresh.
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns whether no other process has committed anything since the last refresh.
+    fn is_current(&self) -> io::Result<bool> {
+        let Some((directory, Some(listed))) = &self.listed else { return Ok(false) };
+        if directory.metadata()?.modified()? != *listed {
+            return Ok(false);
+        }
+        for followed in self.segments.values().filter(|followed| followed.may_grow()) {
+            if followed.has_grown()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn refresh(&mut self, directory: &Path) -> Result<(), BlobError> {
+        let at = |error| BlobError::at(directory, error);
+        self.list(directory).map_err(at)?;
+        let Self { index, segments, .. } = self;
+        for followed in segments.values_mut().filter(|followed| followed.may_grow()) {
+            followed
+                .follow(directory, index)
+                .map_err(|error| BlobError::at(&followed.segment.path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the segments that are new, and drops those that are gone.
+    fn list(&mut self, directory: &Path) -> io::Result<()> {
+        let opened = match self.listed.take() {
+            Some((opened, _)) => opened,
+            None => File::open(directory)?,
+        };
+        // Before it is read: a later change gives it another time, unless it comes within a step.
+        let modified = opened.metadata()?.modified()?;
+        let is_sure = SystemTime::now().duration_since(modified).is_ok_and(|age| age > TIME_STEP);
+        let numbers = segment::numbers(directory)?;
+        self.segments.retain(|number, _| numbers.binary_search(number).is_ok());
+        for number in numbers {
+            if self.segments.contains_key(&number) {
+                continue;
+            }
+            match Segment::open(directory, number) {
+                Ok(Some(segment)) => {
+                    let segment = Arc::new(segment);
+                    let followed = Followed { segment, log: None, end: 0, seen: 0, writer: Writer::Other };
+                    self.segments.insert(number, followed);
+                }
+                Ok(None) => tracing::warn!("'{}' is no segment", segment::file_name(number)),
+                // Compaction has removed it since it was listed.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.listed = Some((opened, is_sure.then_some(modified)));
+        Ok(())
+    }
+}
+
+impl Followed {
+    /// Returns whether another process may append to it.
+    fn may_grow(&self) -> bool {
+        self.writer == Writer::Other && self.end < SEGMENT_BYTES_MAX
+    }
+
+    fn has_grown(&self) -> io::Result<bool> {
+        match &self.log {
+            Some(log) => log.has_changed(),
+            None => Ok(self.segment.file.metadata()?.len() != self.seen),
+        }
+    }
+
+    fn follow(&mut self, directory: &Path, index: &mut Index) -> io::Result<()> {
+        if self.log.as_ref().map_or(Ok(true), IndexLog::is_replaced)? {
+            self.log = IndexLog::open(directory, self.segment.number, &self.segment.key)?;
+        }
+        if let Some(log) = &mut self.log {
+            log.follow(|commit| index.apply_all(&commit))?;
+            self.end = self.end.max(log.segment_end);
+        }
+        let length = self.segment.file.metadata()?.len();
+        if length <= self.end || length == self.seen {
+            return Ok(());
+        }
+        // The writer, if there is one, writes the log itself, as soon as what it has written is durable.
+        let lock = safe_file::open(&self.segment.path).and_then(LockedFile::try_lock)?;
+        if self.log.is_some() && lock.is_none() {
+            return Ok(());
+        }
+        self.seen = length;
+        for found in search::commits_from(&self.segment, self.end)? {
+            index.apply_all(&found.commit);
+            self.end = found.end;
+        }
+        Ok(())
+    }
+}

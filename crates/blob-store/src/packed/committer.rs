@@ -1,0 +1,312 @@
+//! Group commit: all publications that wait become one group at the end of a segment.
+//!
+//! One thread takes all publications that wait, appends their records and one commit with one write, syncs
+//! the segment once, and ends every publication of the group. While it does that, the next group gathers.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use flow::{
+    blobs::{BlobError, Kept, Publisher, Publishing},
+    durability::Durability,
+    locked_file::LockedFile,
+    safe_file,
+};
+use jiff::Timestamp;
+
+use super::{
+    catalog::{Adopted, Catalog},
+    group::{Group, WrittenGroup},
+    index_log::IndexLogWriter,
+    segment::{SEGMENT_BYTES_MAX, Segment, file_name},
+    step::Step,
+};
+use crate::failed_sync::FailedSync;
+
+/// The number of steps from which a group takes no further publication.
+const GROUP_STEPS_MAX: usize = 2048;
+/// The number of bytes from which a group takes no further publication.
+const GROUP_BYTES_MAX: u64 = 16 << 20;
+/// The maximum number of publications in the channel. Whoever begins further ones waits until there is room.
+const WAITING_MAX: usize = 256;
+
+/// Passes publications to the committing thread. Joins it when dropped.
+#[derive(Debug)]
+pub(super) struct Committer {
+    syncs: Arc<AtomicU64>,
+    /// Callers send, the committing thread receives. The thread ends when this is dropped.
+    requests: Option<SyncSender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Request {
+    /// The steps, up to the first that could not be prepared.
+    steps: Vec<Result<Step, BlobError>>,
+    publisher: Publisher,
+}
+
+/// The state of the committing thread.
+struct SegmentWriter {
+    catalog: Arc<Catalog>,
+    durability: Durability,
+    syncs: Arc<AtomicU64>,
+    /// The segment that is appended to. None before the first publication, and when the last one was full.
+    active: Option<Active>,
+    buffer: Vec<u8>,
+    /// The first sync that failed.
+    failed: Option<FailedSync>,
+}
+
+/// A segment that this process appends to.
+struct Active {
+    segment: Arc<Segment>,
+    /// The segment, open for writing.
+    file: LockedFile,
+    log: IndexLogWriter,
+    end: u64,
+}
+
+impl Committer {
+    /// Starts the committing thread.
+    pub(super) fn start(catalog: Arc<Catalog>, durability: Durability) -> Result<Self, BlobError> {
+        let syncs = Arc::<AtomicU64>::default();
+        let directory = catalog.directory().to_owned();
+        let mut writer = SegmentWriter {
+            catalog,
+            durability,
+            syncs: Arc::clone(&syncs),
+            active: None,
+            buffer: Vec::new(),
+            failed: None,
+        };
+        let (requests, waiting) = sync_channel(WAITING_MAX);
+        let thread = thread::Builder::new()
+            .name("segment-writer".to_owned())
+            .spawn(move || writer.serve(&waiting))
+            .map_err(|error| BlobError::at(&directory, error))?;
+        Ok(Self { syncs, requests: Some(requests), thread: Some(thread) })
+    }
+
+    /// Returns the number of syncs since the start.
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// Begins a publication. Waits if too many are under way.
+    pub(super) fn begin_publishing(&self, steps: Vec<Result<Step, BlobError>>) -> Publishing {
+        let (publisher, publishing) = Publishing::begun();
+        let requests = self.requests.as_ref().expect("only drop takes it");
+        if let Err(unsent) = requests.send(Request { steps, publisher }) {
+            let gone = io::Error::other("the committing thread has ended");
+            unsent.0.publisher.end(Err(BlobError::at(Path::new("segments"), gone)));
+        }
+        publishing
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        // The thread ends when no sender is left, after all publications that wait.
+        drop(self.requests.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the committing thread panicked");
+        }
+    }
+}
+
+impl SegmentWriter {
+    fn serve(&mut self, waiting: &Receiver<Request>) {
+        while let Ok(first) = waiting.recv() {
+            let group = gather(first, waiting);
+            self.commit(group);
+        }
+    }
+
+    /// Commits one group, and ends its publications.
+    fn commit(&mut self, group: Vec<Request>) {
+        let (publishers, steps): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|request| (request.publisher, request.steps)).unzip();
+        match self.write(steps) {
+            Ok(results) => publishers.into_iter().zip(results).for_each(|(it, result)| it.end(result)),
+            Err(error) => publishers.into_iter().for_each(|it| it.end(Err(error.repeated()))),
+        }
+    }
+
+    /// Makes a group durable and visible. Returns the result of each publication, or the error of all.
+    fn write(
+        &mut self,
+        group: Vec<Vec<Result<Step, BlobError>>>,
+    ) -> Result<Vec<Result<(), BlobError>>, GroupError> {
+        if let Some(failed) = &self.failed {
+            return Err(GroupError::Refused(failed.refusal()));
+        }
+        let mut active = self.active()?;
+        let at = |error| GroupError::At(active.segment.path.clone(), error);
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut draft = Group::begin(&self.catalog, &active.file, active.segment.number, active.end, buffer);
+        let results: Vec<_> = group.into_iter().map(|steps| draft.take(steps)).collect();
+        if draft.is_empty() {
+            self.active = Some(active);
+            return Ok(results);
+        }
+        let written = match draft.finish(&active.segment.key, &date()) {
+            Ok((written, buffer)) => {
+                self.buffer = buffer;
+                written
+            }
+            Err(error) => {
+                // Nothing of it counts, but the next group begins where it has begun.
+                let failed = at(error);
+                active.file.set_len(active.end).map_err(at)?;
+                self.active = Some(active);
+                return Err(failed);
+            }
+        };
+        if self.durability == Durability::Power && written.has_records {
+            self.syncs.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = active.file.sync_data() {
+                return Err(self.remember_failure(&active, error));
+            }
+        }
+        let WrittenGroup { commit, content, end, copied, .. } = written;
+        // A log that is short is completed by whoever opens the segment next.
+        active.log.append(end, &content).map_err(at)?;
+        self.catalog.apply(active.segment.number, &commit, end);
+        active.end = end;
+        // Their bytes are in the segment.
+        for mut staged in copied {
+            staged.kept = Kept::No;
+            drop(staged);
+        }
+        if end < SEGMENT_BYTES_MAX {
+            self.active = Some(active);
+        }
+        Ok(results)
+    }
+
+    /// Returns the segment to append to. Continues one that no process has, or creates one.
+    fn active(&mut self) -> Result<Active, GroupError> {
+        self.catalog.refresh().map_err(GroupError::Refused)?;
+        if let Some(active) = self.active.take() {
+            return Ok(active);
+        }
+        let directory = self.catalog.directory();
+        for (number, end) in self.catalog.segments() {
+            if end < SEGMENT_BYTES_MAX
+                && let Some(active) = self.adopt(number)?
+            {
+                return Ok(active);
+            }
+        }
+        let at = |error| GroupError::At(directory.to_owned(), error);
+        let (segment, file) = Segment::create(directory, &date()).map_err(at)?;
+        let log = IndexLogWriter::create(directory, segment.number, &segment.key).map_err(at)?;
+        let (number, end) = (segment.number, segment.info_end);
+        self.catalog.add(segment);
+        let segment = self.catalog.segment(number).expect("it was added");
+        Ok(Active { segment, file, log, end })
+    }
+
+    /// Continues a segment that no process has. Returns `None` if there is none of this number.
+    fn adopt(&self, number: u32) -> Result<Option<Active>, GroupError> {
+        let directory = self.catalog.directory();
+        let path = directory.join(file_name(number));
+        let at = |error| GroupError::At(path.clone(), error);
+        let opened = safe_file::open_with(&path, File::options().read(true).write(true));
+        let Some(file) = LockedFile::try_lock(opened.map_err(at)?).map_err(at)? else { return Ok(None) };
+        let Some(adopted) = self.catalog.adopt(number).map_err(GroupError::Refused)? else { return Ok(None) };
+        let Adopted { segment, log, missing, end } = adopted;
+        let length = file.metadata().map_err(at)?.len();
+        if length > end {
+            tracing::info!(
+                "'{}' ends in {} bytes that were never acknowledged",
+                path.display(),
+                length - end
+            );
+            file.set_len(end).map_err(at)?;
+        }
+        // An earlier process may have died before its sync.
+        if self.durability == Durability::Power && !missing.is_empty() {
+            file.sync_data().map_err(at)?;
+        }
+        let log = match log {
+            Some(log) => IndexLogWriter::resume(directory, number, &log),
+            None => IndexLogWriter::create(directory, number, &segment.key),
+        };
+        let mut log = log.map_err(at)?;
+        for found in &missing {
+            log.append(found.end, &found.commit.to_bytes()).map_err(at)?;
+        }
+        Ok(Some(Active { segment, file, log, end }))
+    }
+
+    fn remember_failure(&mut self, active: &Active, error: io::Error) -> GroupError {
+        let error = BlobError::at(&active.segment.path, error);
+        tracing::error!(%error, "a sync failed, so nothing more is published");
+        self.failed = Some(FailedSync::of(&error));
+        GroupError::Refused(error)
+    }
+}
+
+/// An error that fails a whole group.
+enum GroupError {
+    At(PathBuf, io::Error),
+    Refused(BlobError),
+}
+
+impl GroupError {
+    /// Returns the error for one of the publications.
+    fn repeated(&self) -> BlobError {
+        match self {
+            Self::At(path, error) => {
+                let again = match error.raw_os_error() {
+                    Some(code) => io::Error::from_raw_os_error(code),
+                    None => io::Error::new(error.kind(), error.to_string()),
+                };
+                BlobError::at(path, again)
+            }
+            Self::Refused(error) => FailedSync::of(error).refusal(),
+        }
+    }
+}
+
+/// Returns the group of all publications that wait at this moment.
+fn gather(first: Request, waiting: &Receiver<Request>) -> Vec<Request> {
+    let (mut steps, mut bytes) = (first.steps.len(), first.bytes());
+    let mut group = vec![first];
+    while steps < GROUP_STEPS_MAX
+        && bytes < GROUP_BYTES_MAX
+        && let Ok(request) = waiting.try_recv()
+    {
+        steps += request.steps.len();
+        bytes += request.bytes();
+        group.push(request);
+    }
+    group
+}
+
+impl Request {
+    fn bytes(&self) -> u64 {
+        let bytes = |step: &Result<Step, BlobError>| match step {
+            Ok(Step::Place(record)) => record.bytes,
+            Ok(Step::Rename { .. } | Step::Remove(_) | Step::Share { .. }) | Err(_) => 0,
+        };
+        self.steps.iter().map(bytes).sum()
+    }
+}
+
+/// Returns the present time as a field of a record has it.
+pub(super) fn date() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

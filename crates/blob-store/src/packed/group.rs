@@ -1,0 +1,174 @@
+//! One group of publications on its way into a segment: its records, then its commit.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::FileExt,
+};
+
+use flow::blobs::{BlobError, BlobName, StagedFile};
+
+use super::{
+    catalog::Catalog,
+    commit::{self, Commit, Op, Place, SegmentKey},
+    step::{Content, Record, Step},
+    warc::{self, RECORD_END},
+};
+
+/// The number of bytes from which the buffer is written.
+const BUFFER_BYTES_MAX: usize = 8 << 20;
+
+/// A group that is being written at the end of a segment.
+pub(super) struct Group<'a> {
+    catalog: &'a Catalog,
+    file: &'a File,
+    segment: u32,
+    /// The time of its changes.
+    time: u64,
+    buffer: Vec<u8>,
+    /// The offset of the buffer in the segment.
+    buffer_at: u64,
+    commit: Commit,
+    /// The places after the changes so far, of the blobs that have changed.
+    changed: HashMap<BlobName, Option<Place>>,
+    /// The files that were copied.
+    copied: Vec<StagedFile>,
+}
+
+/// A group that was written.
+pub(super) struct WrittenGroup {
+    pub(super) commit: Commit,
+    /// The bytes of the commit in the index log.
+    pub(super) content: Vec<u8>,
+    pub(super) end: u64,
+    /// Whether it has new bytes, or only says where bytes are.
+    pub(super) has_records: bool,
+    /// The staged files that are no longer needed when the group is durable.
+    pub(super) copied: Vec<StagedFile>,
+}
+
+impl<'a> Group<'a> {
+    /// Begins a group at an offset of a segment. `buffer` is empty memory that may be reused.
+    pub(super) fn begin(
+        catalog: &'a Catalog,
+        file: &'a File,
+        segment: u32,
+        at: u64,
+        buffer: Vec<u8>,
+    ) -> Self {
+        let time = catalog.next_time();
+        let (commit, changed, copied) = (Commit::default(), HashMap::new(), Vec::new());
+        Self { catalog, file, segment, time, buffer, buffer_at: at, commit, changed, copied }
+    }
+
+    /// Takes the steps of a publication, up to the first that fails. Removals come last.
+    pub(super) fn take(&mut self, steps: Vec<Result<Step, BlobError>>) -> Result<(), BlobError> {
+        let mut removed = Vec::new();
+        for step in steps {
+            match step? {
+                Step::Place(record) => self.place(record)?,
+                Step::Rename { from, to } => self.rename(from, to)?,
+                Step::Remove(name) => removed.push(name),
+                Step::Share { name, was, place } => {
+                    // It may have been replaced since they were compared.
+                    if self.current(&name) == Some(was) {
+                        self.set(name, Some(place));
+                    }
+                }
+            }
+        }
+        for name in removed {
+            if self.current(&name).is_some() {
+                self.set(name, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether nothing has changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.commit.ops.is_empty()
+    }
+
+    /// Writes the commit and all that is buffered. Returns the buffer as well.
+    pub(super) fn finish(mut self, key: &SegmentKey, date: &str) -> io::Result<(WrittenGroup, Vec<u8>)> {
+        let content = self.commit.to_bytes();
+        let block = commit::seal(&content, key, self.end());
+        self.buffer.extend(warc::commit(&block, date));
+        self.write()?;
+        let Self { commit, buffer_at: end, buffer, segment, copied, .. } = self;
+        let has_records = commit
+            .ops
+            .iter()
+            .any(|op| op.head_crc.is_some() && op.place.is_some_and(|place| place.segment == segment));
+        Ok((WrittenGroup { commit, content, end, has_records, copied }, buffer))
+    }
+
+    fn place(&mut self, record: Record) -> Result<(), BlobError> {
+        let Record { name, head, head_crc, content, crc, bytes } = record;
+        let at = |error| BlobError::at(&name.relative_path(), error);
+        let record = u32::try_from(self.end()).map_err(|_| at(io::ErrorKind::FileTooLarge.into()))?;
+        let place = Place { segment: self.segment, record, head: head.len() as u32, crc, bytes };
+        self.buffer.extend(&head);
+        match content {
+            Content::Memory(bytes) => self.buffer.extend(&bytes),
+            Content::Unnamed(mut file) => self.copy(&mut file, bytes).map_err(at)?,
+            Content::Staged(mut staged) => {
+                self.copy(&mut staged.file, bytes).map_err(at)?;
+                self.copied.push(staged);
+            }
+        }
+        self.buffer.extend(RECORD_END);
+        if self.buffer.len() >= BUFFER_BYTES_MAX {
+            self.write().map_err(at)?;
+        }
+        let op = Op::new(&name, self.time, Some(place)).with_head(head_crc);
+        self.commit.ops.push(op);
+        self.changed.insert(name, Some(place));
+        Ok(())
+    }
+
+    fn rename(&mut self, from: BlobName, to: BlobName) -> Result<(), BlobError> {
+        let place = self.current(&from).ok_or_else(|| BlobError::NotFound(from.relative_path()))?;
+        // The bytes are durable already, whoever has published them.
+        if from != to {
+            self.set(to, Some(place));
+            self.set(from, None);
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, name: BlobName, place: Option<Place>) {
+        self.commit.ops.push(Op::new(&name, self.time, place));
+        self.changed.insert(name, place);
+    }
+
+    fn current(&self, name: &BlobName) -> Option<Place> {
+        self.changed.get(name).copied().unwrap_or_else(|| self.catalog.place(name))
+    }
+
+    /// Returns the offset at which the next byte comes.
+    fn end(&self) -> u64 {
+        self.buffer_at + self.buffer.len() as u64
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.buffer, self.buffer_at)?;
+        self.buffer_at += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Copies a file without a detour through memory, if the system can.
+    fn copy(&mut self, from: &mut File, bytes: u64) -> io::Result<()> {
+        self.write()?;
+        let mut into = self.file;
+        into.seek(SeekFrom::Start(self.buffer_at))?;
+        from.rewind()?;
+        let copied = io::copy(&mut from.take(bytes), &mut into)?;
+        self.buffer_at += copied;
+        // It was measured when its digests were computed.
+        if copied == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+}

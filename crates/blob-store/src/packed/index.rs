@@ -1,0 +1,75 @@
+//! The index: the place of each blob, in memory.
+
+use std::collections::HashMap;
+
+use flow::{
+    blobs::{BlobKind, BlobName},
+    document::DocumentId,
+};
+
+use super::commit::{Commit, Op, Place};
+
+/// The places of all blobs, as far as commits have been applied. The order in which they are applied does not
+/// matter.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    documents: HashMap<DocumentId, Vec<Entry>>,
+    /// The highest time of a change.
+    clock: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    kind: BlobKind,
+    /// The time of the change, and the number of its copies.
+    version: (u64, u32),
+    /// `None` for a blob that was removed: an earlier change may be applied later.
+    place: Option<Place>,
+}
+
+impl Index {
+    /// Applies the changes of a commit.
+    pub(super) fn apply_all(&mut self, commit: &Commit) {
+        commit.ops.iter().for_each(|op| self.apply(op));
+    }
+
+    /// Applies a change, unless a later change of the same blob has been applied.
+    fn apply(&mut self, op: &Op) {
+        self.clock = self.clock.max(op.at);
+        let Some(kind) = op.kind() else { return };
+        let new = Entry { kind, version: (op.at, op.copies), place: op.place };
+        if !self.documents.contains_key(&op.document) {
+            self.documents.insert(op.document.clone(), vec![new]);
+            return;
+        }
+        let entries = self.documents.get_mut(&op.document).expect("it was found");
+        match entries.iter_mut().find(|entry| entry.kind == kind) {
+            None => entries.push(new),
+            Some(entry) if entry.version <= new.version => *entry = new,
+            Some(_) => {}
+        }
+    }
+
+    /// Returns the place of a blob.
+    pub(super) fn get(&self, name: &BlobName) -> Option<Place> {
+        self.entry(name)?.place
+    }
+
+    /// Returns a time that is later than those of all changes so far.
+    pub(super) fn next_time(&self) -> u64 {
+        self.clock + 1
+    }
+
+    /// Returns the documents that have a blob of a kind, in the order of their ids.
+    pub(super) fn list(&self, kind: BlobKind) -> Vec<DocumentId> {
+        let has = |entries: &Vec<Entry>| entries.iter().any(|it| it.kind == kind && it.place.is_some());
+        let having = self.documents.iter().filter(|(_, entries)| has(entries));
+        let mut documents: Vec<_> = having.map(|(document, _)| document.clone()).collect();
+        documents.sort_unstable();
+        documents
+    }
+
+    fn entry(&self, name: &BlobName) -> Option<&Entry> {
+        self.documents.get(&name.document)?.iter().find(|entry| entry.kind == name.kind)
+    }
+}

@@ -1,0 +1,110 @@
+//! Segment files: `segments/00001.warc`, numbered without an order that matters.
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use flow::{locked_file::LockedFile, safe_file, temporary};
+
+use super::{
+    commit::SegmentKey,
+    warc::{self, HEAD_BYTES_MAX, SegmentInfo},
+};
+
+/// The size at which a segment takes no further group, in bytes.
+pub(super) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// A segment that can be read.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) number: u32,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) key: SegmentKey,
+    /// The end of its first record.
+    pub(super) info_end: u64,
+}
+
+impl Segment {
+    /// Opens a segment for reading. Returns `None` if the file does not begin as a segment does.
+    pub(super) fn open(directory: &Path, number: u32) -> io::Result<Option<Self>> {
+        let path = directory.join(file_name(number));
+        let file = safe_file::open(&path)?;
+        let mut start = vec![0; HEAD_BYTES_MAX];
+        let length = read_up_to(&file, &mut start, 0)?;
+        let info = SegmentInfo::read(&start[..length]);
+        Ok(info.map(|SegmentInfo { key, end }| Self { number, path, file, key, info_end: end }))
+    }
+
+    /// Creates an empty segment durably, with a number that no other segment has, and locks it for writing.
+    pub(super) fn create(directory: &Path, date: &str) -> io::Result<(Self, LockedFile)> {
+        let mut key = SegmentKey::default();
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let mut number = numbers(directory)?.last().map_or(1, |last| last + 1);
+        loop {
+            let name = file_name(number);
+            let path = directory.join(&name);
+            let temporary = temporary::create(directory, &format!(".{name}."), ".tmp")?;
+            let info = warc::segment_info(&name, &key, date);
+            temporary.as_file().write_all_at(&info, 0)?;
+            temporary.as_file().sync_all()?;
+            match temporary.persist_noclobber(&path) {
+                Ok(file) => {
+                    File::open(directory)?.sync_all()?;
+                    // It was locked before it had its name.
+                    let locked = LockedFile::try_lock(file)?.ok_or(ErrorKind::ResourceBusy)?;
+                    let file = safe_file::open(&path)?;
+                    let segment = Self { number, path, file, key, info_end: info.len() as u64 };
+                    return Ok((segment, locked));
+                }
+                // Another process was faster.
+                Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => number += 1,
+                Err(failed) => return Err(failed.error),
+            }
+        }
+    }
+}
+
+/// Returns the file name of a segment.
+pub(super) fn file_name(number: u32) -> String {
+    format!("{number:05}.warc")
+}
+
+/// Returns the path of the index log of a segment.
+pub(super) fn index_path(directory: &Path, number: u32) -> PathBuf {
+    directory.join(format!("{number:05}.index"))
+}
+
+/// Returns the numbers of the segments in a directory, which need not exist, in ascending order.
+pub(super) fn numbers(directory: &Path) -> io::Result<Vec<u32>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".warc")?.parse().ok());
+        // "+1" and "1" are numbers, too, but no segment has these names.
+        numbers.extend(number.filter(|number| *file_name(*number) == *name));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Reads at an offset until the buffer is full or the file ends, and returns the number of bytes.
+pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,153 @@
+//! The heads of WARC 1.1 records.
+//!
+//! Digests are SHA-256 in hexadecimal, which all known readers can check. The BLAKE3 of the content stands in
+//! a field of its own.
+
+use std::fmt::Write as _;
+
+use flow::blobs::{BlobKind, BlobName};
+use memchr::memmem;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::commit::SegmentKey;
+
+/// The end of each record.
+pub(super) const RECORD_END: &[u8] = b"\r\n\r\n";
+/// The first bytes of each record of a commit.
+pub(super) const COMMIT_START: &[u8] =
+    b"WARC/1.1\r\nWARC-Type: metadata\r\nContent-Type: application/vnd.juggle.commit\r\n";
+/// The field of the first record of a segment that holds its key.
+const KEY_FIELD: &str = "juggle-segment-key: ";
+/// The maximum length of the head of a record of a commit, and of the first record of a segment, in bytes.
+pub(super) const HEAD_BYTES_MAX: usize = 2048;
+
+/// The digests of the content of a blob.
+#[derive(Debug, Clone)]
+pub(super) struct ContentDigests {
+    pub(super) bytes: u64,
+    pub(super) crc: u32,
+    sha256: String,
+    blake3: blake3::Hash,
+}
+
+/// Computes [`ContentDigests`].
+#[derive(Default)]
+pub(super) struct ContentHasher {
+    crc: crc32fast::Hasher,
+    sha256: Sha256,
+    blake3: blake3::Hasher,
+}
+
+impl ContentHasher {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.crc.update(bytes);
+        self.sha256.update(bytes);
+        self.blake3.update(bytes);
+    }
+
+    pub(super) fn finish(self) -> ContentDigests {
+        ContentDigests {
+            bytes: self.blake3.count(),
+            crc: self.crc.finalize(),
+            sha256: hex(&self.sha256.finalize()),
+            blake3: self.blake3.finalize(),
+        }
+    }
+}
+
+/// What the first record of a segment says.
+pub(super) struct SegmentInfo {
+    pub(super) key: SegmentKey,
+    /// The length of the record.
+    pub(super) end: u64,
+}
+
+impl SegmentInfo {
+    /// Reads the beginning of a segment. Returns `None` if it is not what [`segment_info`] writes.
+    pub(super) fn read(start: &[u8]) -> Option<Self> {
+        let head_end = memmem::find(start, RECORD_END)?;
+        let bytes = content_length(std::str::from_utf8(&start[..head_end]).ok()?)?;
+        let (block, end) = (head_end + RECORD_END.len(), bytes + (head_end + 2 * RECORD_END.len()) as u64);
+        let block = std::str::from_utf8(start.get(block..block.checked_add(bytes as usize)?)?).ok()?;
+        let hex = block.lines().find_map(|line| line.strip_prefix(KEY_FIELD))?;
+        Some(Self { key: blake3::Hash::from_hex(hex).ok()?.into(), end })
+    }
+}
+
+/// Returns the first record of a segment.
+pub(super) fn segment_info(file_name: &str, key: &[u8], date: &str) -> Vec<u8> {
+    let block = format!(
+        "software: juggle/{}\r\nformat: WARC File Format 1.1\r\n\
+         conformsTo: http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/\r\n\
+         description: blobs of a juggle run directory. The records of type application/vnd.juggle.commit \
+         say which of the others count.\r\n{KEY_FIELD}{}\r\n",
+        env!("CARGO_PKG_VERSION"),
+        hex(key),
+    );
+    let mut record =
+        String::from("WARC/1.1\r\nWARC-Type: warcinfo\r\nContent-Type: application/warc-fields\r\n");
+    let sha256 = sha256(block.as_bytes());
+    field(&mut record, "WARC-Filename", file_name);
+    end_head(&mut record, date, &sha256, block.len() as u64);
+    record.push_str(&block);
+    let mut record = record.into_bytes();
+    record.extend(RECORD_END);
+    record
+}
+
+/// Returns the head of the record of a blob.
+pub(super) fn blob_head(name: &BlobName, content: &ContentDigests, date: &str) -> Vec<u8> {
+    let (record_type, content_type) = match name.kind {
+        BlobKind::Spool | BlobKind::Raw => ("resource", "application/octet-stream"),
+        BlobKind::Text => ("conversion", "text/plain; charset=utf-8"),
+        BlobKind::Meta | BlobKind::Arrival | BlobKind::Stats => ("metadata", "application/json"),
+        BlobKind::Tokens => ("resource", "text/plain; charset=utf-8"),
+        BlobKind::Counts => ("resource", "text/tab-separated-values; charset=utf-8"),
+    };
+    let mut head = format!("WARC/1.1\r\nWARC-Type: {record_type}\r\nContent-Type: {content_type}\r\n");
+    let path = name.relative_path();
+    field(&mut head, "WARC-Target-URI", &format!("juggle:{}", path.display()));
+    field(&mut head, "juggle-blake3", content.blake3.to_hex().as_str());
+    end_head(&mut head, date, &content.sha256, content.bytes);
+    head.into_bytes()
+}
+
+/// Returns the record of a commit, with this block.
+pub(super) fn commit(block: &[u8], date: &str) -> Vec<u8> {
+    let mut head = String::new();
+    end_head(&mut head, date, &sha256(block), block.len() as u64);
+    [COMMIT_START, head.as_bytes(), block, RECORD_END].concat()
+}
+
+/// Ends a head with the fields that all records have.
+fn end_head(head: &mut String, date: &str, sha256: &str, bytes: u64) {
+    let id = Uuid::new_v4();
+    write!(
+        head,
+        "WARC-Record-ID: <{}>\r\nWARC-Date: {date}\r\nWARC-Block-Digest: sha256:{sha256}\r\n\
+         Content-Length: {bytes}\r\n\r\n",
+        id.urn(),
+    )
+    .expect("a string takes all");
+}
+
+fn field(head: &mut String, name: &str, value: &str) {
+    write!(head, "{name}: {value}\r\n").expect("a string takes all");
+}
+
+/// Returns the length of the block that a head announces.
+pub(super) fn content_length(head: &str) -> Option<u64> {
+    head.lines().find_map(|line| line.strip_prefix("Content-Length: "))?.parse().ok()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a string takes all");
+        hex
+    })
+}
