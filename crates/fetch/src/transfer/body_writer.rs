@@ -171,7 +171,7 @@ impl BodyWriter {
         let (spools, name) = (self.spools.clone(), self.name.clone());
         let reserved = std::mem::take(&mut self.reserved);
         let handle = tokio::task::spawn_blocking(move || {
-            let settled = write_body(Spool::open(spools, &name)?, receiver);
+            let settled = write_body(Spool::in_memory(spools, &name), receiver);
             // The chunks are on the disk now.
             drop(reserved);
             settled

@@ -1,6 +1,7 @@
 //! The spool: one body on its way to the disk. Blocks.
 //!
-//! The bytes are appended to the staged blob `P` of the spool, and hashed as they arrive. The note `P.json`
+//! The bytes are hashed as they arrive. A small body of which nothing is on the disk stays in memory until it
+//! is published. Any other is appended to the file `P` of the spool. The note `P.json`
 //! holds what a later request needs to resume the body: the info of its first response, its strong validator,
 //! and the boot of the machine. Invariants:
 //!
@@ -39,6 +40,8 @@ use crate::{
 pub(crate) const NOTE_FROM_BYTES: u64 = 1 << 20;
 /// The minimum size of a part that is kept. Its first bytes have been judged.
 const PART_BYTES_MIN: u64 = SNIFF_BYTES as u64;
+/// The size up to which a body is in memory.
+const MEMORY_BYTES_MAX: u64 = NOTE_FROM_BYTES;
 /// The size limit of `P.json`.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
 const HASH_BUFFER_BYTES: usize = 64 * 1024;
@@ -96,7 +99,8 @@ enum NoteState {
 /// One body on its way to the disk.
 pub(crate) struct Spool {
     spools: SpoolStore,
-    staged: StagedFile,
+    name: BlobName,
+    body: SpooledBody,
     note: Option<PartNote>,
     note_state: NoteState,
     hasher: blake3::Hasher,
@@ -105,7 +109,25 @@ pub(crate) struct Spool {
     next_check_at: u64,
 }
 
+/// The bytes of a body that have arrived.
+enum SpooledBody {
+    Memory(Vec<u8>),
+    File(StagedFile),
+}
+
 impl Spool {
+    /// Returns a spool for a body of which nothing is on the disk, and which is in memory while it is small.
+    pub(crate) fn in_memory(spools: SpoolStore, name: &BlobName) -> Self {
+        Self::new(spools, name, SpooledBody::Memory(Vec::new()), 0)
+    }
+
+    fn new(spools: SpoolStore, name: &BlobName, body: SpooledBody, bytes: u64) -> Self {
+        let (note, note_state) = (None, NoteState::Absent);
+        let next_check_at = bytes.saturating_add(CHECK_EVERY_BYTES);
+        let hasher = blake3::Hasher::new();
+        Self { spools, name: name.clone(), body, note, note_state, hasher, bytes, next_check_at }
+    }
+
     /// Opens the part of a body that exists, or creates it.
     ///
     /// # Errors
@@ -131,8 +153,7 @@ impl Spool {
             note = None;
             note_state = note_state.min(NoteState::No);
         }
-        let next_check_at = bytes.saturating_add(CHECK_EVERY_BYTES);
-        Ok(Self { spools, staged, note, note_state, hasher: blake3::Hasher::new(), bytes, next_check_at })
+        Ok(Self { note, note_state, ..Self::new(spools, name, SpooledBody::File(staged), bytes) })
     }
 
     /// Returns the part that can be resumed.
@@ -144,8 +165,15 @@ impl Spool {
     /// Begins a body. It can be resumed later if it has a strong validator.
     pub(crate) fn begin(&mut self, info: BodyInfo, validator: Option<Validator>) -> Result<(), BlobError> {
         self.clear()?;
-        // After `clear`: the space of an older part is free by now.
-        self.spools.min_free.check(&self.staged, info.total.unwrap_or(0))?;
+        let total = info.total.unwrap_or(0);
+        if total > MEMORY_BYTES_MAX {
+            self.move_to_file()?;
+        }
+        // After `clear`: the space of an older part is free by now. For a small body it was checked a moment
+        // ago.
+        if let SpooledBody::File(staged) = &self.body {
+            self.spools.min_free.check(staged, total)?;
+        }
         let boot_id = self.spools.boot_id.clone();
         self.note = validator.zip(boot_id).map(|(validator, boot_id)| PartNote { info, validator, boot_id });
         Ok(())
@@ -153,11 +181,14 @@ impl Spool {
 
     /// Continues after the bytes that are there: reads them again for the hash, and passes them to `read`.
     pub(crate) fn reread(&mut self, mut read: impl FnMut(&[u8])) -> Result<(), BlobError> {
+        let SpooledBody::File(staged) = &self.body else {
+            unreachable!("only a part that is on the disk is continued")
+        };
         let total = self.note.as_ref().and_then(|note| note.info.total).unwrap_or(self.bytes);
-        self.spools.min_free.check(&self.staged, total.saturating_sub(self.bytes))?;
-        let at = |error| BlobError::at(&self.staged.path, error);
+        self.spools.min_free.check(staged, total.saturating_sub(self.bytes))?;
+        let at = |error| BlobError::at(&staged.path, error);
         self.hasher.reset();
-        read_windows(&self.staged.file, |window| {
+        read_windows(&staged.file, |window| {
             self.hasher.update(window);
             read(window);
         })
@@ -171,12 +202,20 @@ impl Spool {
 
     /// Appends the next bytes.
     pub(crate) fn append(&mut self, chunk: &[u8]) -> Result<(), BlobError> {
-        self.staged.file.write_all(chunk).map_err(|error| BlobError::at(&self.staged.path, error))?;
         self.hasher.update(chunk);
+        if self.bytes + chunk.len() as u64 > MEMORY_BYTES_MAX {
+            self.move_to_file()?;
+        }
         self.bytes += chunk.len() as u64;
-        if self.bytes >= self.next_check_at {
-            self.spools.min_free.check(&self.staged, 0)?;
-            self.next_check_at = self.bytes.saturating_add(CHECK_EVERY_BYTES);
+        match &mut self.body {
+            SpooledBody::Memory(body) => body.extend(chunk),
+            SpooledBody::File(staged) => {
+                staged.file.write_all(chunk).map_err(|error| BlobError::at(&staged.path, error))?;
+                if self.bytes >= self.next_check_at {
+                    self.spools.min_free.check(staged, 0)?;
+                    self.next_check_at = self.bytes.saturating_add(CHECK_EVERY_BYTES);
+                }
+            }
         }
         // Not for each small body: a note costs a file of its own.
         if self.bytes >= NOTE_FROM_BYTES {
@@ -185,9 +224,22 @@ impl Spool {
         Ok(())
     }
 
+    /// Moves a body from memory to its file.
+    fn move_to_file(&mut self) -> Result<(), BlobError> {
+        let SpooledBody::Memory(body) = &self.body else { return Ok(()) };
+        let mut opened = Self::open(self.spools.clone(), &self.name)?;
+        // Whatever is there belongs to no attempt.
+        opened.clear()?;
+        let SpooledBody::File(mut staged) = opened.body else { unreachable!("it opens a file") };
+        staged.file.write_all(body).map_err(|error| BlobError::at(&staged.path, error))?;
+        self.body = SpooledBody::File(staged);
+        Ok(())
+    }
+
     /// Ends before the body does: keeps a part that can be resumed, and nothing else.
     pub(crate) fn suspend(mut self) -> Result<(), BlobError> {
-        if self.bytes >= PART_BYTES_MIN {
+        if self.bytes >= PART_BYTES_MIN && self.note.is_some() {
+            self.move_to_file()?;
             self.write_note();
         }
         match self.note_state {
@@ -198,7 +250,9 @@ impl Spool {
 
     /// Removes the body and its note.
     pub(crate) fn discard(mut self) -> Result<(), BlobError> {
-        self.staged.kept = Kept::No;
+        if let SpooledBody::File(staged) = &mut self.body {
+            staged.kept = Kept::No;
+        }
         self.remove_note()
     }
 
@@ -216,23 +270,38 @@ impl Spool {
     /// computed while the bytes arrive.
     pub(crate) fn sha256(&mut self) -> Result<String, BlobError> {
         let mut hasher = Sha256::new();
-        read_windows(&self.staged.file, |window| hasher.update(window))
-            .map_err(|error| BlobError::at(&self.staged.path, error))?;
+        match &self.body {
+            SpooledBody::Memory(body) => hasher.update(body),
+            SpooledBody::File(staged) => read_windows(&staged.file, |window| hasher.update(window))
+                .map_err(|error| BlobError::at(&staged.path, error))?,
+        }
         Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Begins to publish the whole body.
     pub(crate) fn publish(mut self) -> Result<Publishing, BlobError> {
         self.remove_note()?;
-        Ok(self.spools.blobs.begin_publishing(vec![Change::Staged(self.staged.into())]))
+        let blobs = &self.spools.blobs;
+        let staged = match self.body {
+            SpooledBody::File(staged) => staged.into(),
+            SpooledBody::Memory(body) => {
+                let mut staged = blobs.stage(&self.name)?;
+                staged.write_all(&body).map_err(|error| BlobError::at(&staged.path(), error))?;
+                staged
+            }
+        };
+        Ok(blobs.begin_publishing(vec![Change::Staged(staged)]))
     }
 
     fn clear(&mut self) -> Result<(), BlobError> {
         self.remove_note()?;
-        let at = |error| BlobError::at(&self.staged.path, error);
-        if self.bytes > 0 {
-            self.staged.file.set_len(0).map_err(at)?;
-            self.staged.file.rewind().map_err(at)?;
+        match &mut self.body {
+            SpooledBody::Memory(body) => body.clear(),
+            SpooledBody::File(staged) if self.bytes > 0 => {
+                let emptied = staged.file.set_len(0).and_then(|()| staged.file.rewind());
+                emptied.map_err(|error| BlobError::at(&staged.path, error))?;
+            }
+            SpooledBody::File(_) => {}
         }
         self.hasher.reset();
         (self.note, self.bytes) = (None, 0);
@@ -241,8 +310,10 @@ impl Spool {
     }
 
     fn remove_note(&mut self) -> Result<(), BlobError> {
-        if self.note_state != NoteState::Absent {
-            let path = note_path(&self.staged.path);
+        if self.note_state != NoteState::Absent
+            && let SpooledBody::File(staged) = &self.body
+        {
+            let path = note_path(&staged.path);
             safe_file::remove(&path).map_err(|error| BlobError::at(&path, error))?;
             self.note_state = NoteState::Absent;
         }
@@ -252,7 +323,8 @@ impl Spool {
     /// Writes the note. If that fails, the body cannot be resumed, which is no reason to fail.
     fn write_note(&mut self) {
         let Some(note) = self.note.as_ref().filter(|_| self.note_state != NoteState::Yes) else { return };
-        let path = note_path(&self.staged.path);
+        let SpooledBody::File(staged) = &self.body else { return };
+        let path = note_path(&staged.path);
         let written = serde_json::to_vec(note)
             .map_err(io::Error::from)
             .and_then(|bytes| temporary::replace(&path, &path.with_extension("json.tmp"), &bytes));

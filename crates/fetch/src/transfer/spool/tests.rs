@@ -80,6 +80,13 @@ fn a_part_that_is_all_there_is_fetched_anew() {
     assert!(open(&spools).partial_body().is_some());
 }
 
+fn path_of(spool: &Spool) -> PathBuf {
+    match &spool.body {
+        SpooledBody::File(staged) => staged.path.clone(),
+        SpooledBody::Memory(_) => panic!("it is in memory"),
+    }
+}
+
 /// Returns whether an error reports a full disk and says what to do.
 fn is_full(error: &BlobError) -> bool {
     matches!(error, BlobError::DiskFull { source, .. } if source.to_string().contains("--min-free-space"))
@@ -90,7 +97,7 @@ fn a_min_free_above_what_is_free_leaves_nothing_new_and_keeps_what_is_there() {
     let roomy = spools(Some("this boot"));
     let full = SpoolStore { min_free: FreeSpaceMin(1 << 60), ..roomy.clone() };
     let name = BlobName::new(BlobKind::Spool, "x".parse().unwrap());
-    let path = open(&roomy).staged.path.clone();
+    let path = path_of(&open(&roomy));
     fs::remove_file(&path).unwrap();
     assert!(is_full(&Spool::open(full.clone(), &name).err().unwrap()));
     assert!(!path.exists());
@@ -103,7 +110,7 @@ fn a_min_free_above_what_is_free_leaves_nothing_new_and_keeps_what_is_there() {
 fn the_min_free_holds_for_an_announced_length_and_while_a_body_grows() {
     let spools = spools(Some("this boot"));
     let mut spool = open(&spools);
-    let free = crate::free_space::free_bytes(&spool.staged.path).unwrap().unwrap();
+    let free = crate::free_space::free_bytes(&path_of(&spool)).unwrap().unwrap();
     spool.spools.min_free = FreeSpaceMin(1);
     assert!(is_full(&spool.begin(info(Some(free.saturating_mul(2))), None).unwrap_err()));
     spool.begin(info(None), None).unwrap();
@@ -122,7 +129,7 @@ fn the_min_free_holds_for_an_announced_length_and_while_a_body_grows() {
 #[test]
 fn a_note_never_outlives_its_bytes() {
     let spools = spools(Some("this boot"));
-    let note = note_path(&open(&spools).staged.path);
+    let note = note_path(&path_of(&open(&spools)));
     killed_after(&spools, NOTE_FROM_BYTES, None);
     assert!(note.exists());
     begin(&mut open(&spools), None);
@@ -132,4 +139,35 @@ fn a_note_never_outlives_its_bytes() {
     assert!(!note.exists());
     fs::write(&note, "not a note").unwrap();
     assert_eq!(open(&spools).partial_body(), None);
+}
+
+#[test]
+fn a_small_body_is_in_memory_until_it_is_published_grows_or_is_suspended() {
+    let spools = spools(Some("this boot"));
+    let name = BlobName::new(BlobKind::Spool, "x".parse().unwrap());
+    let begun = |bytes: u64| {
+        let mut spool = Spool::in_memory(spools.clone(), &name);
+        begin(&mut spool, None);
+        spool.append(&vec![b'x'; bytes as usize]).unwrap();
+        spool
+    };
+    let part = || open(&spools).partial_body().map(|part| part.offset);
+    // Nothing that was there before is a part of it.
+    killed_after(&spools, NOTE_FROM_BYTES, None);
+
+    let mut small = begun(3);
+    assert_eq!(small.sha256().unwrap(), "cd2eb0837c9b4c962c22d2ff8b5441b7b45805887f051d39bf133b583baf6860");
+    small.publish().unwrap().wait().unwrap();
+    assert_eq!(spools.blobs.read(&name, 10).unwrap(), b"xxx");
+    assert_eq!(part(), Some(NOTE_FROM_BYTES));
+
+    begun(PART_BYTES_MIN).suspend().unwrap();
+    assert_eq!(part(), Some(PART_BYTES_MIN));
+
+    let mut grown = begun(MEMORY_BYTES_MAX);
+    grown.append(b"y").unwrap();
+    assert_eq!(fs::metadata(path_of(&grown)).unwrap().len(), MEMORY_BYTES_MAX + 1);
+    grown.publish().unwrap().wait().unwrap();
+    let published = spools.blobs.read(&name, 2 * MEMORY_BYTES_MAX).unwrap();
+    assert!(published.len() as u64 == MEMORY_BYTES_MAX + 1 && published.ends_with(b"xy"));
 }
