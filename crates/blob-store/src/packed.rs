@@ -21,6 +21,7 @@
 pub(crate) mod catalog;
 mod commit;
 mod committer;
+mod error;
 mod group;
 mod index;
 mod index_log;
@@ -42,6 +43,7 @@ use flow::{
     document::DocumentId,
     durability::Durability,
     safe_file,
+    temporary::{self, Sweep},
 };
 
 use self::{
@@ -49,6 +51,7 @@ use self::{
     commit::Place,
     committer::{Committer, date},
     reader::RecordReader,
+    segment::SEGMENT_BYTES_MAX,
     step::Step,
 };
 use crate::{
@@ -78,12 +81,19 @@ impl PackedBlobs {
     /// # Errors
     /// Returns an error if a directory can be neither created nor opened, or a segment not read.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, BlobError> {
+        Self::with_segments_of(SEGMENT_BYTES_MAX, dir, durability)
+    }
+
+    fn with_segments_of(bytes_max: u64, dir: &Path, durability: Durability) -> Result<Self, BlobError> {
         let (directory, spool) = (dir.join(DIRECTORY), dir.join(BlobKind::Spool.directory()));
         for path in [&directory, &spool] {
             directories::create(path, durability)?;
             safe_file::must_be_directory(path).map_err(|error| BlobError::at(path, error))?;
         }
-        let catalog = Arc::new(Catalog::open(&directory)?);
+        // A segment has a temporary name until its first record is durable.
+        temporary::sweep(&directory, Sweep::Remove, |name| name.ends_with(".tmp"))
+            .map_err(|error| BlobError::at(&directory, error))?;
+        let catalog = Arc::new(Catalog::with_segments_of(bytes_max, &directory)?);
         let committer = Committer::start(Arc::clone(&catalog), durability)?;
         Ok(Self { directory, spool, catalog, committer })
     }

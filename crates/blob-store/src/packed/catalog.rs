@@ -31,6 +31,8 @@ const TIME_STEP: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Catalog {
     directory: PathBuf,
+    /// The size at which a segment takes no further group, in bytes.
+    segment_bytes_max: u64,
     state: RwLock<State>,
 }
 
@@ -77,13 +79,24 @@ pub(super) struct Adopted {
 impl Catalog {
     /// Reads what the segments in a directory hold.
     pub(crate) fn open(directory: &Path) -> Result<Self, BlobError> {
-        let catalog = Self { directory: directory.to_owned(), state: RwLock::default() };
-        catalog.write().refresh(directory)?;
+        Self::with_segments_of(SEGMENT_BYTES_MAX, directory)
+    }
+
+    /// Does the same, with segments that take no further group from this size on.
+    pub(super) fn with_segments_of(segment_bytes_max: u64, directory: &Path) -> Result<Self, BlobError> {
+        let (directory, state) = (directory.to_owned(), RwLock::default());
+        let catalog = Self { directory, segment_bytes_max, state };
+        catalog.write().refresh(&catalog.directory)?;
         Ok(catalog)
     }
 
     pub(super) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Returns whether a segment that ends here takes another group.
+    pub(super) fn has_room(&self, end: u64) -> bool {
+        end < self.segment_bytes_max
     }
 
     /// Applies what other processes have committed since the last time.
@@ -140,6 +153,7 @@ impl Catalog {
         let State { index, segments, .. } = &mut *state;
         let Some(followed) = segments.get_mut(&number) else { return Ok(None) };
         let segment = Arc::clone(&followed.segment);
+        let Some(info_end) = segment.info_end else { return Ok(None) };
         let at = |error| BlobError::at(&segment.path, error);
         // Opened again: what is known of it may come from a search.
         let mut log = IndexLog::open(&self.directory, number, &segment.key).map_err(at)?;
@@ -153,16 +167,14 @@ impl Catalog {
         }
         let missing = search::commits_from(&segment, from).map_err(at)?;
         missing.iter().for_each(|found| index.apply_all(&found.commit));
-        let end = missing.last().map_or(from, |found| found.end);
-        (followed.writer, followed.log, followed.end) = (Writer::This, None, end);
         // Without a commit, the first record still stands at the beginning.
-        let end = if end == 0 { segment.info_end } else { end };
+        let end = missing.last().map_or(from, |found| found.end).max(info_end);
+        (followed.writer, followed.log, followed.end) = (Writer::This, None, end);
         Ok(Some(Adopted { segment, log, missing, end }))
     }
 
-    /// Adds a new segment of this process.
-    pub(super) fn add(&self, segment: Segment) {
-        let end = segment.info_end;
+    /// Adds a new segment of this process, which ends here.
+    pub(super) fn add(&self, segment: Segment, end: u64) {
         let segment = Arc::new(segment);
         let followed = Followed { segment, log: None, end, seen: end, writer: Writer::This };
         self.write().segments.insert(followed.segment.number, followed);
@@ -249,7 +261,7 @@ impl State {
 impl Followed {
     /// Returns whether another process may append to it.
     fn may_grow(&self) -> bool {
-        self.writer == Writer::Other && self.end < SEGMENT_BYTES_MAX
+        self.writer == Writer::Other
     }
 
     fn has_grown(&self) -> io::Result<bool> {

@@ -35,8 +35,8 @@ pub(super) struct Op {
     pub(super) copies: u32,
     /// The new place of the blob, or `None` if it is removed.
     pub(super) place: Option<Place>,
-    /// The CRC-32 of the head of the record, if the record is one of this group.
-    pub(super) head_crc: Option<u32>,
+    /// The CRC-32 of the head of the record, little-endian, if the record is one of this group.
+    head_crc: Option<[u8; 4]>,
 }
 
 /// The place of a blob: a record of a segment.
@@ -48,6 +48,7 @@ pub(crate) struct Place {
     /// The length in bytes of the record before the content of the blob.
     pub(super) head: u32,
     /// The CRC-32 of the content.
+    #[serde(with = "postcard::fixint::le")]
     pub(super) crc: u32,
     /// The length of the content in bytes.
     pub(super) bytes: u64,
@@ -73,7 +74,12 @@ impl Op {
 
     /// Returns the change with the CRC-32 of the head of its record.
     pub(super) fn with_head(self, crc: u32) -> Self {
-        Self { head_crc: Some(crc), ..self }
+        Self { head_crc: Some(crc.to_le_bytes()), ..self }
+    }
+
+    /// Returns the CRC-32 of the head of the record, if the record is one of this group.
+    pub(super) fn head_crc(&self) -> Option<u32> {
+        self.head_crc.map(u32::from_le_bytes)
     }
 
     /// Returns the kind of the blob, or `None` if a later version of juggle has written this.

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -25,9 +25,10 @@ use jiff::Timestamp;
 
 use super::{
     catalog::{Adopted, Catalog},
+    error::{GroupError, again},
     group::{Group, WrittenGroup},
     index_log::IndexLogWriter,
-    segment::{SEGMENT_BYTES_MAX, Segment, file_name},
+    segment::{Segment, file_name},
     step::Step,
 };
 use crate::failed_sync::FailedSync;
@@ -151,6 +152,18 @@ impl SegmentWriter {
         if let Some(failed) = &self.failed {
             return Err(GroupError::Refused(failed.refusal()));
         }
+        let written = self.write_group(group);
+        if let Err(GroupError::Sync(path, error)) = &written {
+            tracing::error!(path = %path.display(), %error, "a sync failed, so nothing more is published");
+            self.failed = Some(FailedSync::of(&BlobError::at(path, again(error))));
+        }
+        written
+    }
+
+    fn write_group(
+        &mut self,
+        group: Vec<Vec<Result<Step, BlobError>>>,
+    ) -> Result<Vec<Result<(), BlobError>>, GroupError> {
         let mut active = self.active()?;
         let at = |error| GroupError::At(active.segment.path.clone(), error);
         let buffer = std::mem::take(&mut self.buffer);
@@ -173,11 +186,10 @@ impl SegmentWriter {
                 return Err(failed);
             }
         };
-        if self.durability == Durability::Power && written.has_records {
+        if self.durability == Durability::Power && written.must_be_durable {
             self.syncs.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = active.file.sync_data() {
-                return Err(self.remember_failure(&active, error));
-            }
+            let path = || active.segment.path.clone();
+            active.file.sync_data().map_err(|error| GroupError::Sync(path(), error))?;
         }
         let WrittenGroup { commit, content, end, copied, .. } = written;
         // A log that is short is completed by whoever opens the segment next.
@@ -189,7 +201,7 @@ impl SegmentWriter {
             staged.kept = Kept::No;
             drop(staged);
         }
-        if end < SEGMENT_BYTES_MAX {
+        if self.catalog.has_room(end) {
             self.active = Some(active);
         }
         Ok(results)
@@ -203,17 +215,17 @@ impl SegmentWriter {
         }
         let directory = self.catalog.directory();
         for (number, end) in self.catalog.segments() {
-            if end < SEGMENT_BYTES_MAX
+            if self.catalog.has_room(end)
                 && let Some(active) = self.adopt(number)?
             {
                 return Ok(active);
             }
         }
         let at = |error| GroupError::At(directory.to_owned(), error);
-        let (segment, file) = Segment::create(directory, &date()).map_err(at)?;
+        let (segment, file) = Segment::create(directory, &date())?;
         let log = IndexLogWriter::create(directory, segment.number, &segment.key).map_err(at)?;
-        let (number, end) = (segment.number, segment.info_end);
-        self.catalog.add(segment);
+        let (number, end) = (segment.number, segment.info_end.unwrap_or_default());
+        self.catalog.add(segment, end);
         let segment = self.catalog.segment(number).expect("it was added");
         Ok(Active { segment, file, log, end })
     }
@@ -236,9 +248,11 @@ impl SegmentWriter {
             );
             file.set_len(end).map_err(at)?;
         }
-        // An earlier process may have died before its sync.
-        if self.durability == Durability::Power && !missing.is_empty() {
-            file.sync_data().map_err(at)?;
+        // An earlier process may have died before its syncs, or may not have synced at all.
+        if self.durability == Durability::Power {
+            let opened = File::open(directory).map_err(at)?;
+            let synced = file.sync_data().and_then(|()| opened.sync_all());
+            synced.map_err(|error| GroupError::Sync(path.clone(), error))?;
         }
         let log = match log {
             Some(log) => IndexLogWriter::resume(directory, number, &log),
@@ -249,35 +263,6 @@ impl SegmentWriter {
             log.append(found.end, &found.commit.to_bytes()).map_err(at)?;
         }
         Ok(Some(Active { segment, file, log, end }))
-    }
-
-    fn remember_failure(&mut self, active: &Active, error: io::Error) -> GroupError {
-        let error = BlobError::at(&active.segment.path, error);
-        tracing::error!(%error, "a sync failed, so nothing more is published");
-        self.failed = Some(FailedSync::of(&error));
-        GroupError::Refused(error)
-    }
-}
-
-/// An error that fails a whole group.
-enum GroupError {
-    At(PathBuf, io::Error),
-    Refused(BlobError),
-}
-
-impl GroupError {
-    /// Returns the error for one of the publications.
-    fn repeated(&self) -> BlobError {
-        match self {
-            Self::At(path, error) => {
-                let again = match error.raw_os_error() {
-                    Some(code) => io::Error::from_raw_os_error(code),
-                    None => io::Error::new(error.kind(), error.to_string()),
-                };
-                BlobError::at(path, again)
-            }
-            Self::Refused(error) => FailedSync::of(error).refusal(),
-        }
     }
 }
 

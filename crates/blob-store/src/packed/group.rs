@@ -42,8 +42,8 @@ pub(super) struct WrittenGroup {
     /// The bytes of the commit in the index log.
     pub(super) content: Vec<u8>,
     pub(super) end: u64,
-    /// Whether it has new bytes, or only says where bytes are.
-    pub(super) has_records: bool,
+    /// Whether it must be synced before it is acknowledged.
+    pub(super) must_be_durable: bool,
     /// The staged files that are no longer needed when the group is durable.
     pub(super) copied: Vec<StagedFile>,
 }
@@ -97,12 +97,10 @@ impl<'a> Group<'a> {
         let block = commit::seal(&content, key, self.end());
         self.buffer.extend(warc::commit(&block, date));
         self.write()?;
-        let Self { commit, buffer_at: end, buffer, segment, copied, .. } = self;
-        let has_records = commit
-            .ops
-            .iter()
-            .any(|op| op.head_crc.is_some() && op.place.is_some_and(|place| place.segment == segment));
-        Ok((WrittenGroup { commit, content, end, has_records, copied }, buffer))
+        let Self { commit, buffer_at: end, buffer, copied, .. } = self;
+        // A removal need not be durable.
+        let must_be_durable = commit.ops.iter().any(|op| op.place.is_some());
+        Ok((WrittenGroup { commit, content, end, must_be_durable, copied }, buffer))
     }
 
     fn place(&mut self, record: Record) -> Result<(), BlobError> {

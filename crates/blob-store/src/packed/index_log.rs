@@ -28,6 +28,16 @@ const KEY_BYTES: u64 = blake3::KEY_LEN as u64;
 /// The number of bytes read at a time.
 const WINDOW_BYTES: usize = 1 << 20;
 
+/// Reads the key at the beginning of the index log of a segment, if there is a log.
+pub(super) fn read_key(directory: &Path, number: u32) -> io::Result<Option<SegmentKey>> {
+    let file = match safe_file::open(&segment::index_path(directory, number)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut key = SegmentKey::default();
+    Ok((read_up_to(&file, &mut key, 0)? == key.len()).then_some(key))
+}
+
 /// Reads an index log, which may grow.
 #[derive(Debug)]
 pub(super) struct IndexLog {

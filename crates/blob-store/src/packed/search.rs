@@ -99,7 +99,7 @@ fn is_whole(segment: &Segment, commit: &Commit, begin: u64) -> io::Result<bool> 
         let Some(place) = op.place else { continue };
         let head = crc_of(&segment.file, u64::from(place.record), place.content())?;
         let content = crc_of(&segment.file, place.content(), place.content_end())?;
-        if op.head_crc != head || content != Some(place.crc) {
+        if op.head_crc() != head || content != Some(place.crc) {
             return Ok(false);
         }
     }

@@ -11,6 +11,8 @@ use flow::{locked_file::LockedFile, safe_file, temporary};
 
 use super::{
     commit::SegmentKey,
+    error::GroupError,
+    index_log, search,
     warc::{self, HEAD_BYTES_MAX, SegmentInfo},
 };
 
@@ -24,45 +26,62 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) file: File,
     pub(super) key: SegmentKey,
-    /// The end of its first record.
-    pub(super) info_end: u64,
+    /// The end of its first record, or `None` if that is damaged. Nothing is appended to such a segment.
+    pub(super) info_end: Option<u64>,
 }
 
 impl Segment {
-    /// Opens a segment for reading. Returns `None` if the file does not begin as a segment does.
+    /// Opens a segment for reading. Returns `None` if the file is no segment.
+    ///
+    /// The key stands in the first record, and once more in the index log. If one of them is damaged, the
+    /// other counts.
     pub(super) fn open(directory: &Path, number: u32) -> io::Result<Option<Self>> {
         let path = directory.join(file_name(number));
         let file = safe_file::open(&path)?;
         let mut start = vec![0; HEAD_BYTES_MAX];
         let length = read_up_to(&file, &mut start, 0)?;
         let info = SegmentInfo::read(&start[..length]);
-        Ok(info.map(|SegmentInfo { key, end }| Self { number, path, file, key, info_end: end }))
+        let in_log = index_log::read_key(directory, number)?;
+        let with = |key, info_end| Self { number, path, file, key, info_end };
+        Ok(match (info, in_log) {
+            (None, None) => None,
+            (None, Some(key)) => Some(with(key, None)),
+            (Some(SegmentInfo { key, end }), Some(other)) if key != other => {
+                let first = with(key, Some(end));
+                let has_commits = !search::commits_from(&first, 0)?.is_empty();
+                Some(if has_commits { first } else { Self { key: other, info_end: None, ..first } })
+            }
+            (Some(SegmentInfo { key, end }), _) => Some(with(key, Some(end))),
+        })
     }
 
     /// Creates an empty segment durably, with a number that no other segment has, and locks it for writing.
-    pub(super) fn create(directory: &Path, date: &str) -> io::Result<(Self, LockedFile)> {
+    pub(super) fn create(directory: &Path, date: &str) -> Result<(Self, LockedFile), GroupError> {
+        let at = |error| GroupError::At(directory.to_owned(), error);
+        let unsynced = |error| GroupError::Sync(directory.to_owned(), error);
         let mut key = SegmentKey::default();
-        getrandom::fill(&mut key).map_err(io::Error::other)?;
-        let mut number = numbers(directory)?.last().map_or(1, |last| last + 1);
+        getrandom::fill(&mut key).map_err(|error| at(io::Error::other(error)))?;
+        let mut number = numbers(directory).map_err(at)?.last().map_or(1, |last| last + 1);
         loop {
             let name = file_name(number);
             let path = directory.join(&name);
-            let temporary = temporary::create(directory, &format!(".{name}."), ".tmp")?;
+            let temporary = temporary::create(directory, &format!(".{name}."), ".tmp").map_err(at)?;
             let info = warc::segment_info(&name, &key, date);
-            temporary.as_file().write_all_at(&info, 0)?;
-            temporary.as_file().sync_all()?;
+            temporary.as_file().write_all_at(&info, 0).map_err(at)?;
+            temporary.as_file().sync_all().map_err(unsynced)?;
             match temporary.persist_noclobber(&path) {
                 Ok(file) => {
-                    File::open(directory)?.sync_all()?;
+                    File::open(directory).map_err(at)?.sync_all().map_err(unsynced)?;
                     // It was locked before it had its name.
-                    let locked = LockedFile::try_lock(file)?.ok_or(ErrorKind::ResourceBusy)?;
-                    let file = safe_file::open(&path)?;
-                    let segment = Self { number, path, file, key, info_end: info.len() as u64 };
+                    let locked = LockedFile::try_lock(file).map_err(at)?;
+                    let locked = locked.ok_or_else(|| at(ErrorKind::ResourceBusy.into()))?;
+                    let file = safe_file::open(&path).map_err(at)?;
+                    let segment = Self { number, path, file, key, info_end: Some(info.len() as u64) };
                     return Ok((segment, locked));
                 }
                 // Another process was faster.
                 Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => number += 1,
-                Err(failed) => return Err(failed.error),
+                Err(failed) => return Err(at(failed.error)),
             }
         }
     }

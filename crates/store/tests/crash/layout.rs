@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use blob_store::{layout::Layout, local::LocalBlobs};
+use blob_store::{layout::Layout, run_blobs::RunBlobs};
 use corpus::meta::RawFate;
 use flow::{blobs::BlobKind, durability::Durability};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub(crate) enum RunLayout {
     Dropped,
     /// Flat, with raw bytes: plain or compressed, by the number of the process.
     Changing,
+    /// In segments, with raw bytes.
+    Packed,
 }
 
 impl RunLayout {
@@ -26,7 +28,7 @@ impl RunLayout {
     pub(crate) const fn stored(self) -> &'static [BlobKind] {
         const ALL: [BlobKind; 4] = [BlobKind::Raw, BlobKind::Text, BlobKind::Arrival, BlobKind::Meta];
         match self {
-            Self::Plain | Self::Compressed | Self::Changing => &ALL,
+            Self::Plain | Self::Compressed | Self::Changing | Self::Packed => &ALL,
             Self::Dropped => ALL.split_at(1).1,
         }
     }
@@ -34,7 +36,7 @@ impl RunLayout {
     /// Returns the kinds that exist when the download has left spool: raw if it may be renamed, else all.
     pub(crate) const fn outlives_the_download(self) -> &'static [BlobKind] {
         match self {
-            Self::Plain | Self::Changing => &[BlobKind::Raw],
+            Self::Plain | Self::Changing | Self::Packed => &[BlobKind::Raw],
             Self::Compressed | Self::Dropped => self.stored(),
         }
     }
@@ -42,7 +44,7 @@ impl RunLayout {
     /// Returns whether a download may be removed. A removal is not synced, so a power cut may bring it back.
     pub(crate) const fn removes_the_download(self) -> bool {
         match self {
-            Self::Plain => false,
+            Self::Plain | Self::Packed => false,
             Self::Compressed | Self::Dropped | Self::Changing => true,
         }
     }
@@ -50,7 +52,7 @@ impl RunLayout {
     /// Returns the configuration of the stage.
     pub(crate) fn config(self) -> StoreConfig {
         let raw = match self {
-            Self::Plain | Self::Compressed | Self::Changing => RawFate::Kept,
+            Self::Plain | Self::Compressed | Self::Changing | Self::Packed => RawFate::Kept,
             Self::Dropped => RawFate::Dropped,
         };
         StoreConfig { raw, ..StoreConfig::default() }
@@ -62,15 +64,15 @@ impl RunLayout {
     ///
     /// # Errors
     /// The message of the error if the directory cannot be opened.
-    pub(crate) fn open(self, run: &Path, durability: Durability, process: u32) -> Result<LocalBlobs, String> {
+    pub(crate) fn open(self, run: &Path, durability: Durability, process: u32) -> Result<RunBlobs, String> {
         let (layout, compression) = match self {
             Self::Changing if !process.is_multiple_of(2) => (Layout::Flat, "zstd"),
             Self::Changing => (Layout::Flat, "none"),
             Self::Plain | Self::Dropped => (Layout::Flat, "none"),
             Self::Compressed => (Layout::Sharded, "zstd"),
+            Self::Packed => (Layout::Packed, "none"),
         };
         layout.establish(run).map_err(|error| error.to_string())?;
-        let blobs = LocalBlobs::open(run, durability).map_err(|error| error.to_string())?;
-        Ok(blobs.compressing(compression.parse().unwrap()))
+        RunBlobs::open(run, durability, compression.parse().unwrap()).map_err(|error| error.to_string())
     }
 }

@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use blob_store::local::LocalBlobs;
+use blob_store::{layout::Layout, run_blobs::RunBlobs};
 use corpus::duplicates::mark;
 use flow::{
     blobs::{BlobKind, BlobStore},
@@ -121,7 +121,7 @@ impl Left {
 }
 
 /// Returns the plain bytes of all blobs.
-fn contents(blobs: &LocalBlobs) -> BTreeMap<(usize, BlobKind), Vec<u8>> {
+fn contents(blobs: &RunBlobs) -> BTreeMap<(usize, BlobKind), Vec<u8>> {
     let names = (0..DOCUMENTS)
         .flat_map(|document| RunLayout::Compressed.stored().iter().map(move |kind| (document, *kind)));
     names.map(|(document, kind)| ((document, kind), bytes(blobs, kind, document).unwrap().unwrap())).collect()
@@ -132,9 +132,10 @@ fn stored(compressions: [&str; 2]) -> TempDir {
     let run = powercut::child::scratch();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for document in 0..DOCUMENTS {
-        let blobs = RunLayout::Compressed.open(run.path(), Durability::Process, 0).unwrap();
+        Layout::Sharded.establish(run.path()).unwrap();
+        let compression = compressions[document % 2].parse().unwrap();
         let blobs: Arc<dyn BlobStore> =
-            Arc::new(blobs.compressing(compressions[document % 2].parse().unwrap()));
+            Arc::new(RunBlobs::open(run.path(), Durability::Process, compression).unwrap());
         let bytes = raw(document / SAME, 1);
         spool_bytes(&*blobs, document, &bytes).unwrap();
         let stage = Store::new(blobs, Arc::default());

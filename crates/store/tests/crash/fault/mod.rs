@@ -16,6 +16,10 @@ use std::{
     time::Instant,
 };
 
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    durability::Durability,
+};
 use nix::errno::Errno;
 use powercut::{
     disk::Model,
@@ -62,20 +66,27 @@ fn every_call_may_fail_where_raw_bytes_are_dropped() {
 }
 
 #[test]
+fn every_call_may_fail_where_blobs_are_in_segments() {
+    inject_everywhere(FileSystem::Ext4, RunLayout::Packed, every_fault);
+}
+
+#[test]
 fn every_flush_may_fail_while_several_texts_are_under_way() {
     for error in [Errno::EIO, Errno::ENOSPC] {
-        inject_until_undisturbed(Fault::Fails(error), |step| step == Step::Flush);
+        inject_until_undisturbed(RunLayout::Plain, Fault::Fails(error), |step| step == Step::Flush);
     }
 }
 
 #[test]
 fn the_process_may_be_killed_anywhere_while_several_texts_are_under_way() {
-    inject_until_undisturbed(Fault::Kill, |_| true);
+    inject_until_undisturbed(RunLayout::Plain, Fault::Kill, |_| true);
+    inject_until_undisturbed(RunLayout::Packed, Fault::Kill, |_| true);
 }
 
 #[test]
 fn the_disk_may_be_full_from_anywhere_while_several_texts_are_under_way() {
-    inject_until_undisturbed(Fault::DiskIsFull, Step::takes_room);
+    inject_until_undisturbed(RunLayout::Plain, Fault::DiskIsFull, Step::takes_room);
+    inject_until_undisturbed(RunLayout::Packed, Fault::DiskIsFull, Step::takes_room);
 }
 
 /// Returns all faults of a call.
@@ -114,20 +125,20 @@ fn inject_everywhere(file_system: FileSystem, layout: RunLayout, faults: fn(usiz
     });
     let (calls, faults) = (steps.len(), plans.len());
     println!("{file_system:?}, {layout:?}: {calls} calls, {faults} faults, in {:.1?}", begun.elapsed());
-    assert!(calls > 100, "hardly anything was seen");
+    assert!(calls > 50, "hardly anything was seen");
 }
 
 /// Injects a fault into one call after the other, of those that count.
-fn inject_until_undisturbed(fault: Fault, counts: fn(Step) -> bool) {
+fn inject_until_undisturbed(layout: RunLayout, fault: Fault, counts: fn(Step) -> bool) {
     let begun = Instant::now();
-    let trial = Trial::of(FileSystem::Ext4, RunLayout::Plain, IN_FLIGHT, IN_FLIGHT);
+    let trial = Trial::of(FileSystem::Ext4, layout, IN_FLIGHT, IN_FLIGHT);
     let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
     in_parallel(|| {
         while trial.inject(FaultPlan { fault, nth: next.fetch_add(1, Ordering::Relaxed), counts }).is_some() {
             assert!(hits.fetch_add(1, Ordering::Relaxed) < CALLS_MAX, "the process does not end");
         }
     });
-    println!("{fault:?}: {hits:?} faults, in {:.1?}", begun.elapsed());
+    println!("{layout:?}, {fault:?}: {hits:?} faults, in {:.1?}", begun.elapsed());
 }
 
 fn in_parallel(work: impl Fn() + Sync) {
@@ -138,12 +149,30 @@ fn in_parallel(work: impl Fn() + Sync) {
     });
 }
 
+/// Returns all files of a run directory. Segments differ from run to run, so their blobs count instead.
+fn left(run: &Path, layout: RunLayout) -> BTreeMap<String, Vec<u8>> {
+    let mut files = files(run);
+    if layout == RunLayout::Packed {
+        // A download whose file could not be removed is in a segment, and begins anew if it is fetched again.
+        let is_compared = |path: &str| ![".warc", ".index", ".part"].iter().any(|end| path.ends_with(end));
+        files.retain(|path, _| is_compared(path));
+        let blobs = layout.open(run, Durability::Process, 0).unwrap();
+        for kind in BlobKind::ALL {
+            for document in blobs.list(kind).unwrap() {
+                let name = BlobName::new(kind, document);
+                files.insert(name.relative_path().display().to_string(), blobs.read(&name, 1 << 20).unwrap());
+            }
+        }
+    }
+    files
+}
+
 /// Runs with faults.
 struct Trial {
     file_system: FileSystem,
     in_flight: usize,
     oracle: Oracle,
-    /// The files that an undisturbed run leaves.
+    /// What an undisturbed run leaves.
     undisturbed: BTreeMap<String, Vec<u8>>,
 }
 
@@ -152,7 +181,7 @@ impl Trial {
         let oracle = Oracle::of(documents, VERSIONS, layout);
         let run = powercut::child::scratch();
         oracle.clone().check(run.path(), Model::Ext4).unwrap();
-        Self { file_system, in_flight, oracle, undisturbed: files(run.path()) }
+        Self { file_system, in_flight, oracle, undisturbed: left(run.path(), layout) }
     }
 
     /// Returns the calls of a run without a fault.
@@ -160,7 +189,10 @@ impl Trial {
         let run = powercut::child::scratch();
         let root = run.path().canonicalize().unwrap();
         let injector = self.run(&root, None);
-        assert!(files(&root) == self.undisturbed, "the process ends by itself, with all done");
+        assert!(
+            left(&root, self.oracle.layout()) == self.undisturbed,
+            "the process ends by itself, with all done"
+        );
         injector.faults.steps
     }
 
@@ -196,7 +228,7 @@ impl Trial {
         oracle
             .check(&root, Model::Ext4)
             .unwrap_or_else(|wrong| panic!("{what}: {wrong:#?}\n{:#?}", injector.lines));
-        let left = files(&root);
+        let left = left(&root, self.oracle.layout());
         assert!(left == self.undisturbed, "{what}: these are left: {:?}", left.keys());
         step
     }
