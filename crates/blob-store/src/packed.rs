@@ -21,6 +21,7 @@
 pub(crate) mod catalog;
 mod commit;
 mod committer;
+mod compaction;
 mod error;
 mod group;
 mod index;
@@ -46,6 +47,7 @@ use flow::{
     temporary::{self, Sweep},
 };
 
+pub use self::compaction::{Compacted, Compaction};
 use self::{
     catalog::Catalog,
     commit::Place,
@@ -84,7 +86,11 @@ impl PackedBlobs {
         Self::with_segments_of(SEGMENT_BYTES_MAX, dir, durability)
     }
 
-    fn with_segments_of(bytes_max: u64, dir: &Path, durability: Durability) -> Result<Self, BlobError> {
+    /// Does the same as [`open`](Self::open), with segments that take nothing more from this size on.
+    ///
+    /// # Errors
+    /// The errors of [`open`](Self::open).
+    pub fn with_segments_of(bytes_max: u64, dir: &Path, durability: Durability) -> Result<Self, BlobError> {
         let (directory, spool) = (dir.join(DIRECTORY), dir.join(BlobKind::Spool.directory()));
         for path in [&directory, &spool] {
             directories::create(path, durability)?;
@@ -109,10 +115,16 @@ impl PackedBlobs {
         self.committer.syncs()
     }
 
-    /// Locks the directory of the segments, for those who change many records. Publishing goes on.
+    /// Locks the store for those who change many records. Publishing goes on.
     pub(crate) fn lock(&self) -> Result<File, BlobError> {
-        let locked = File::open(&self.directory).and_then(|opened| opened.lock().map(|()| opened));
-        locked.map_err(|error| BlobError::at(&self.directory, error))
+        let locked = File::open(&self.spool).and_then(|opened| opened.lock().map(|()| opened));
+        locked.map_err(|error| BlobError::at(&self.spool, error))
+    }
+
+    /// Opens the gate: whoever commits a group holds a shared lock on it, and whoever removes a segment an
+    /// exclusive one. So no commit leads to a segment that is being removed.
+    fn open_gate(&self) -> Result<File, BlobError> {
+        File::open(&self.directory).map_err(|error| BlobError::at(&self.directory, error))
     }
 
     fn reader(&self, name: &BlobName) -> Result<RecordReader, BlobError> {

@@ -6,26 +6,27 @@ use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::{Duration, SystemTime},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use flow::{
     blobs::{BlobError, BlobKind, BlobName},
+    clock::{Clock, Millis, millis},
     document::DocumentId,
     locked_file::LockedFile,
     safe_file,
 };
 
 use super::{
-    commit::{Commit, Place},
-    index::Index,
+    commit::{Commit, Op, Place},
+    index::{Index, Version},
     index_log::IndexLog,
     search::{self, Found},
     segment::{self, SEGMENT_BYTES_MAX, Segment},
 };
 
 /// The times of directories are at least as fine as this. Two changes within it may have the same time.
-const TIME_STEP: Duration = Duration::from_millis(50);
+const TIME_STEP_MS: Millis = 50;
 
 /// The places of all blobs in a run directory. Threads share it.
 #[derive(Debug)]
@@ -128,6 +129,16 @@ impl Catalog {
     /// Returns the place of a blob, as of the last refresh.
     pub(crate) fn place(&self, name: &BlobName) -> Option<Place> {
         self.read().index.get(name)
+    }
+
+    /// Returns the version of the last change of a blob, as of the last refresh.
+    pub(super) fn version(&self, name: &BlobName) -> Option<Version> {
+        self.read().index.version(name)
+    }
+
+    /// Returns the last changes of all blobs whose records are in a segment, as of the last refresh.
+    pub(super) fn placed_in(&self, number: u32) -> Vec<Op> {
+        self.read().index.placed_in(number)
     }
 
     /// Returns a time that is later than those of all changes, as of the last refresh.
@@ -234,7 +245,8 @@ impl State {
         };
         // Before it is read: a later change gives it another time, unless it comes within a step.
         let modified = opened.metadata()?.modified()?;
-        let is_sure = SystemTime::now().duration_since(modified).is_ok_and(|age| age > TIME_STEP);
+        let age_ms = Clock::start().now_ms().checked_sub(wall_ms(modified));
+        let is_sure = age_ms.is_some_and(|age| age > TIME_STEP_MS);
         let numbers = segment::numbers(directory)?;
         self.segments.retain(|number, _| numbers.binary_search(number).is_ok());
         for number in numbers {
@@ -295,4 +307,8 @@ impl Followed {
         }
         Ok(())
     }
+}
+
+fn wall_ms(time: SystemTime) -> Millis {
+    time.duration_since(UNIX_EPOCH).map_or(0, millis)
 }

@@ -11,6 +11,8 @@ use flow::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::{index::Version, warc::RECORD_END};
+
 /// The length of the keyed hash, in bytes.
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
@@ -40,7 +42,7 @@ pub(super) struct Op {
 }
 
 /// The place of a blob: a record of a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(super) segment: u32,
     /// The offset of the record. A segment ends soon after its first gibibyte.
@@ -60,6 +62,11 @@ impl Place {
         u64::from(self.record) + u64::from(self.head)
     }
 
+    /// Returns the number of bytes of the record.
+    pub(super) fn record_bytes(&self) -> u64 {
+        u64::from(self.head) + self.bytes + RECORD_END.len() as u64
+    }
+
     /// Returns the offset after the content.
     pub(super) fn content_end(&self) -> u64 {
         self.content() + self.bytes
@@ -70,6 +77,26 @@ impl Op {
     pub(super) fn new(name: &BlobName, at: u64, place: Option<Place>) -> Self {
         let kind = BlobKind::ALL.iter().position(|kind| *kind == name.kind).expect("ALL has all kinds");
         Self { kind: kind as u8, document: name.document.clone(), at, copies: 0, place, head_crc: None }
+    }
+
+    /// Returns the change as the copy of this number.
+    pub(super) fn with_copies(self, copies: u32) -> Self {
+        Self { copies, ..self }
+    }
+
+    /// Returns the name of the blob, or `None` if a later version of juggle has written this.
+    pub(super) fn name(&self) -> Option<BlobName> {
+        Some(BlobName::new(self.kind()?, self.document.clone()))
+    }
+
+    /// Returns the version of the change.
+    pub(super) fn version(&self) -> Version {
+        (self.at, self.copies)
+    }
+
+    /// Returns the copy of the change that compaction makes. Its blob may have another place.
+    pub(super) fn copied(&self, place: Option<Place>) -> Self {
+        Self { copies: self.copies + 1, place, ..self.clone() }
     }
 
     /// Returns the change with the CRC-32 of the head of its record.

@@ -17,6 +17,7 @@ use std::{
 
 use flow::{
     blobs::{BlobError, Kept, Publisher, Publishing},
+    clock::Clock,
     durability::Durability,
     locked_file::LockedFile,
     safe_file,
@@ -60,6 +61,8 @@ struct SegmentWriter {
     catalog: Arc<Catalog>,
     durability: Durability,
     syncs: Arc<AtomicU64>,
+    /// The directory of the segments. No segment is removed while this has a shared lock.
+    gate: File,
     /// The segment that is appended to. None before the first publication, and when the last one was full.
     active: Option<Active>,
     buffer: Vec<u8>,
@@ -81,7 +84,9 @@ impl Committer {
     pub(super) fn start(catalog: Arc<Catalog>, durability: Durability) -> Result<Self, BlobError> {
         let syncs = Arc::<AtomicU64>::default();
         let directory = catalog.directory().to_owned();
+        let gate = File::open(&directory).map_err(|error| BlobError::at(&directory, error))?;
         let mut writer = SegmentWriter {
+            gate,
             catalog,
             durability,
             syncs: Arc::clone(&syncs),
@@ -152,11 +157,15 @@ impl SegmentWriter {
         if let Some(failed) = &self.failed {
             return Err(GroupError::Refused(failed.refusal()));
         }
+        let at = |error| GroupError::At(self.catalog.directory().to_owned(), error);
+        self.gate.lock_shared().map_err(at)?;
         let written = self.write_group(group);
+        let opened = self.gate.unlock();
         if let Err(GroupError::Sync(path, error)) = &written {
             tracing::error!(path = %path.display(), %error, "a sync failed, so nothing more is published");
             self.failed = Some(FailedSync::of(&BlobError::at(path, again(error))));
         }
+        opened.map_err(|error| GroupError::At(self.catalog.directory().to_owned(), error))?;
         written
     }
 
@@ -285,7 +294,8 @@ impl Request {
     fn bytes(&self) -> u64 {
         let bytes = |step: &Result<Step, BlobError>| match step {
             Ok(Step::Place(record)) => record.bytes,
-            Ok(Step::Rename { .. } | Step::Remove(_) | Step::Share { .. }) | Err(_) => 0,
+            Ok(Step::Copy { op, from: Some(_) }) => op.place.map_or(0, |place| place.record_bytes()),
+            Ok(Step::Copy { .. } | Step::Rename { .. } | Step::Remove(_) | Step::Share { .. }) | Err(_) => 0,
         };
         self.steps.iter().map(bytes).sum()
     }
@@ -293,5 +303,6 @@ impl Request {
 
 /// Returns the present time as a field of a record has it.
 pub(super) fn date() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    let now = i64::try_from(Clock::start().now_ms()).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

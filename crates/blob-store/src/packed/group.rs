@@ -12,10 +12,13 @@ use flow::blobs::{BlobError, BlobName, StagedFile};
 use super::{
     catalog::Catalog,
     commit::{self, Commit, Op, Place, SegmentKey},
+    segment::Segment,
     step::{Content, Record, Step},
     warc::{self, RECORD_END},
 };
 
+/// The number of bytes that are copied at a time.
+const COPY_BYTES: usize = 1 << 20;
 /// The number of bytes from which the buffer is written.
 const BUFFER_BYTES_MAX: usize = 8 << 20;
 
@@ -70,6 +73,7 @@ impl<'a> Group<'a> {
                 Step::Place(record) => self.place(record)?,
                 Step::Rename { from, to } => self.rename(from, to)?,
                 Step::Remove(name) => removed.push(name),
+                Step::Copy { op, from } => self.write_again(&op, from.as_deref())?,
                 Step::Share { name, was, place } => {
                     // It may have been replaced since they were compared.
                     if self.current(&name) == Some(was) {
@@ -134,6 +138,39 @@ impl<'a> Group<'a> {
             self.set(to, Some(place));
             self.set(from, None);
         }
+        Ok(())
+    }
+
+    /// Writes a change again, with its record, if the blob has not changed since.
+    fn write_again(&mut self, op: &Op, from: Option<&Segment>) -> Result<(), BlobError> {
+        let Some(name) = op.name() else { return Ok(()) };
+        if self.changed.contains_key(&name) || self.catalog.version(&name) != Some(op.version()) {
+            return Ok(());
+        }
+        let (mut place, mut head) = (op.place, crc32fast::Hasher::new());
+        if let (Some(from), Some(place)) = (from, &mut place) {
+            let at = |error| BlobError::at(&from.path, error);
+            let (record, bytes) = (u64::from(place.record), place.record_bytes());
+            place.record = u32::try_from(self.end()).map_err(|_| at(io::ErrorKind::FileTooLarge.into()))?;
+            place.segment = self.segment;
+            // In windows: the file of the other segment has no position of its own for this.
+            let mut window = vec![0; COPY_BYTES.min(bytes as usize)];
+            let mut copied = 0;
+            while copied < bytes {
+                let length = window.len().min((bytes - copied) as usize);
+                from.file.read_exact_at(&mut window[..length], record + copied).map_err(at)?;
+                self.buffer.extend(&window[..length]);
+                let of_head = u64::from(place.head).saturating_sub(copied).min(length as u64);
+                head.update(&window[..of_head as usize]);
+                copied += length as u64;
+                if self.buffer.len() >= BUFFER_BYTES_MAX {
+                    self.write().map_err(at)?;
+                }
+            }
+        }
+        let copy = op.copied(place);
+        self.commit.ops.push(if from.is_some() { copy.with_head(head.finalize()) } else { copy });
+        self.changed.insert(name, place);
         Ok(())
     }
 

@@ -18,11 +18,13 @@ pub(super) struct Index {
     clock: u64,
 }
 
+/// The time of a change, and the number of its copies.
+pub(super) type Version = (u64, u32);
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     kind: BlobKind,
-    /// The time of the change, and the number of its copies.
-    version: (u64, u32),
+    version: Version,
     /// `None` for a blob that was removed: an earlier change may be applied later.
     place: Option<Place>,
 }
@@ -37,7 +39,7 @@ impl Index {
     fn apply(&mut self, op: &Op) {
         self.clock = self.clock.max(op.at);
         let Some(kind) = op.kind() else { return };
-        let new = Entry { kind, version: (op.at, op.copies), place: op.place };
+        let new = Entry { kind, version: op.version(), place: op.place };
         if !self.documents.contains_key(&op.document) {
             self.documents.insert(op.document.clone(), vec![new]);
             return;
@@ -53,6 +55,24 @@ impl Index {
     /// Returns the place of a blob.
     pub(super) fn get(&self, name: &BlobName) -> Option<Place> {
         self.entry(name)?.place
+    }
+
+    /// Returns the version of the last change of a blob.
+    pub(super) fn version(&self, name: &BlobName) -> Option<Version> {
+        Some(self.entry(name)?.version)
+    }
+
+    /// Returns the last changes of all blobs whose records are in a segment.
+    pub(super) fn placed_in(&self, segment: u32) -> Vec<Op> {
+        let is_there = |entry: &&Entry| entry.place.is_some_and(|place| place.segment == segment);
+        let of_document = |(document, entries): (&DocumentId, &Vec<Entry>)| {
+            let op = |entry: &Entry| {
+                let name = BlobName::new(entry.kind, document.clone());
+                Op::new(&name, entry.version.0, entry.place).with_copies(entry.version.1)
+            };
+            entries.iter().filter(is_there).map(op).collect::<Vec<_>>()
+        };
+        self.documents.iter().flat_map(of_document).collect()
     }
 
     /// Returns a time that is later than those of all changes so far.

@@ -10,9 +10,10 @@ use std::{
 use flow::{locked_file::LockedFile, safe_file, temporary};
 
 use super::{
-    commit::SegmentKey,
+    commit::{Commit, SegmentKey},
     error::GroupError,
-    index_log, search,
+    index_log::{self, IndexLog},
+    search,
     warc::{self, HEAD_BYTES_MAX, SegmentInfo},
 };
 
@@ -84,6 +85,17 @@ impl Segment {
                 Err(failed) => return Err(at(failed.error)),
             }
         }
+    }
+
+    /// Passes each commit to `take`, in order: those of the index log, and those that it does not have.
+    pub(super) fn each_commit(&self, directory: &Path, mut take: impl FnMut(&Commit)) -> io::Result<()> {
+        let mut log = IndexLog::open(directory, self.number, &self.key)?;
+        if let Some(log) = &mut log {
+            log.follow(|commit| take(&commit))?;
+        }
+        let missing = search::commits_from(self, log.map_or(0, |log| log.segment_end))?;
+        missing.iter().for_each(|found| take(&found.commit));
+        Ok(())
     }
 }
 

@@ -3,13 +3,15 @@
 use std::{
     fs::File,
     io::{self, Read, Seek},
+    sync::Arc,
 };
 
 use flow::blobs::{BlobError, BlobName, Change, StagedBlob, StagedBytes, StagedFile};
 use tempfile::SpooledData;
 
 use super::{
-    commit::Place,
+    commit::{Op, Place},
+    segment::Segment,
     warc::{self, ContentHasher},
 };
 
@@ -26,6 +28,8 @@ pub(super) enum Step {
     Remove(BlobName),
     /// Gives a blob the place of another with the same bytes, if it is still where it was.
     Share { name: BlobName, was: Place, place: Place },
+    /// Writes a change of another segment again, if it still counts. With the segment, its record is copied.
+    Copy { op: Op, from: Option<Arc<Segment>> },
 }
 
 /// A record that is ready to be appended.

@@ -207,3 +207,80 @@ fn a_file_that_is_no_segment_is_left_alone() {
     publish(&blobs, &name(BlobKind::Meta, "c"), b"{}");
     assert_eq!(fs::read(dir.path().join("segments/00007.warc")).unwrap(), b"not ours");
 }
+
+/// Publishes versions of some blobs, in segments of one group each.
+fn many_segments(dir: &Path) -> PackedBlobs {
+    let blobs = PackedBlobs::with_segments_of(1, dir, Durability::Process).unwrap();
+    for version in ["first", "second", "third"] {
+        for document in ["a", "b", "c", "d"] {
+            publish(&blobs, &name(BlobKind::Spool, document), format!("{version} {document}").as_bytes());
+            blobs.rename(&name(BlobKind::Spool, document), &name(BlobKind::Raw, document)).unwrap();
+            publish(&blobs, &name(BlobKind::Text, document), b"the same");
+        }
+    }
+    blobs.remove(&name(BlobKind::Raw, "d")).unwrap();
+    blobs.share(&name(BlobKind::Text, "a"), &name(BlobKind::Text, "b")).unwrap();
+    blobs.share(&name(BlobKind::Text, "a"), &name(BlobKind::Text, "c")).unwrap();
+    blobs
+}
+
+#[test]
+fn compaction_keeps_all_that_counts_and_removes_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(many_segments(dir.path()));
+    let blobs = open(dir.path());
+    let all = contents(&blobs).unwrap();
+    let files = || fs::read_dir(dir.path().join("segments")).unwrap().count();
+    let (before, reader) = (files(), open(dir.path()));
+    let mut opened = reader.open(&name(BlobKind::Raw, "a")).unwrap();
+
+    let planned = blobs.compact(Compaction::Dry).unwrap();
+    assert_eq!((files(), contents(&blobs).unwrap()), (before, all.clone()));
+    assert_eq!(blobs.compact(Compaction::Make).unwrap(), planned);
+    assert!(before > 40 && files() < 10, "{} of {before}", files());
+    for blobs in [&blobs, &reader, &open(dir.path())] {
+        assert_eq!(contents(blobs).unwrap(), all);
+    }
+    let mut bytes = String::new();
+    opened.read_to_string(&mut bytes).unwrap();
+    assert_eq!(bytes, "third a", "what was opened stays readable");
+
+    // Without the logs, the segments that are left say the same.
+    for number in segment::numbers(&blobs.directory).unwrap() {
+        fs::remove_file(segment::index_path(&blobs.directory, number)).unwrap();
+    }
+    drop((blobs, reader));
+    assert_eq!(contents(&open(dir.path())).unwrap(), all);
+}
+
+#[test]
+fn blobs_may_be_published_while_segments_are_compacted() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(many_segments(dir.path()));
+    let (blobs, other) = (open(dir.path()), open(dir.path()));
+    std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| {
+            for round in 0..50 {
+                for document in ["a", "b", "e"] {
+                    publish(&other, &name(BlobKind::Text, document), format!("round {round}").as_bytes());
+                }
+                other.remove(&name(BlobKind::Raw, "a")).unwrap();
+                // Its record may be in a segment that is being compacted.
+                let moved = ["b", "f"].map(|document| name(BlobKind::Raw, document));
+                let (from, to) = (&moved[round % 2], &moved[(round + 1) % 2]);
+                other.rename(from, to).unwrap();
+            }
+        });
+        while !publishing.is_finished() {
+            blobs.compact(Compaction::Make).unwrap();
+            assert_eq!(blobs.read(&name(BlobKind::Text, "c"), 100).unwrap(), b"the same");
+        }
+        publishing.join().unwrap();
+    });
+    for blobs in [&blobs, &other, &open(dir.path())] {
+        let text = |document| blobs.read(&name(BlobKind::Text, document), 100).unwrap();
+        assert_eq!(["a", "b", "c", "e"].map(text), ["round 49", "round 49", "the same", "round 49"].map(Vec::from));
+        assert_eq!(blobs.len(&name(BlobKind::Raw, "a")).unwrap(), None);
+        assert_eq!(blobs.read(&name(BlobKind::Raw, "b"), 100).unwrap(), b"third b");
+    }
+}

@@ -83,7 +83,9 @@ async fn work(orders: Orders) {
         Forces::Nothing => Durability::Process,
     };
     // If the directory cannot be opened, which a fault may cause, nothing is done and nothing is reported.
-    let Ok(blobs) = orders.layout.open(&orders.run, durability, orders.process) else { return };
+    let (layout, run, process) = (orders.layout, orders.run.clone(), orders.process);
+    let opening = tokio::task::spawn_blocking(move || layout.open(&run, durability, process));
+    let Ok(blobs) = opening.await.unwrap() else { return };
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     give_up_a_blob(&*blobs);
     let events = EventWriter::default();

@@ -179,7 +179,7 @@ impl Oracle {
         let files = files(run);
         let has_two_forms = |path: &str| files.contains_key(&format!("{path}.zst"));
         // A segment has the bytes of a download before its file is removed, which a power cut may undo.
-        let may_stay = |path: &str| self.layout == RunLayout::Packed && path.ends_with(".part");
+        let may_stay = |path: &str| self.layout.is_packed() && path.ends_with(".part");
         let extra = files.keys().filter(|path| !may_stay(path) && (!is_final(path) || has_two_forms(path)));
         let extra: Vec<String> = extra.map(|path| format!("{path} is left")).collect();
         if extra.is_empty() { Ok(()) } else { Err(extra) }

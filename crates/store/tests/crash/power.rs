@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The default number of power cuts for each way of syncing files, and the number in one record.
-const STATES: usize = 500;
+const STATES: usize = 600;
 const STATES_OF_RECORD: usize = 100;
 /// The number of power cuts that is enough to find losses if nothing is synced.
 const STATES_OF_CONTROL: usize = 20;
@@ -35,8 +35,14 @@ const EVENTS_MAX: usize = 500;
 /// The default seed, so that the same cuts are made every time.
 const SEED: u64 = 84;
 /// The layouts of run directories. Each gets a record in turn.
-const LAYOUTS: [RunLayout; 5] =
-    [RunLayout::Plain, RunLayout::Compressed, RunLayout::Changing, RunLayout::Dropped, RunLayout::Packed];
+const LAYOUTS: [RunLayout; 6] = [
+    RunLayout::Plain,
+    RunLayout::Compressed,
+    RunLayout::Changing,
+    RunLayout::Dropped,
+    RunLayout::Packed,
+    RunLayout::Compacted,
+];
 const DOCUMENTS: usize = 12;
 const VERSIONS: u32 = 3;
 /// The numbers of texts that a process may work on at the same time.
@@ -73,7 +79,7 @@ fn check_a_record(file_system: FileSystem, states: usize, oracle: &Oracle, rando
     println!("{file_system:?}, {layout:?}: {} recorded in {:.1?}", summary(&record), begun.elapsed());
     let is_in_one_call = |event: &Event<Line>| matches!(event, Event::Sync { what: Synced::FileSystem, .. });
     // A segment is synced by itself.
-    let is_expected = file_system == FileSystem::Ext4 && layout != RunLayout::Packed;
+    let is_expected = file_system == FileSystem::Ext4 && !layout.is_packed();
     assert_eq!(record.events.iter().any(is_in_one_call), is_expected);
     let begun = Instant::now();
     let failures = crash_states::check(&record, cuts(&record, states, random), oracle);
@@ -98,6 +104,7 @@ fn what_a_killed_process_left_unforced_is_forced_by_the_next_in_other_forms() {
     kill_after_events(RunLayout::Dropped, 2);
     kill_after_events(RunLayout::Changing, 2);
     kill_after_events(RunLayout::Packed, 1);
+    kill_after_events(RunLayout::Compacted, 2);
 }
 
 /// Kills a process after every `step`-th event.
@@ -197,7 +204,7 @@ fn record(
 
 fn ends(layout: RunLayout, random: &mut fastrand::Rng) -> Vec<End> {
     // A segment is renamed once, and then only grows.
-    if layout == RunLayout::Packed {
+    if layout.is_packed() {
         let events = |from: usize, random: &mut fastrand::Rng| End::Events(random.usize(from..from + 40));
         return vec![
             events(1, random),

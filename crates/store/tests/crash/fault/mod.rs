@@ -68,6 +68,7 @@ fn every_call_may_fail_where_raw_bytes_are_dropped() {
 #[test]
 fn every_call_may_fail_where_blobs_are_in_segments() {
     inject_everywhere(FileSystem::Ext4, RunLayout::Packed, every_fault);
+    inject_everywhere(FileSystem::Ext4, RunLayout::Compacted, every_fault);
 }
 
 #[test]
@@ -81,6 +82,7 @@ fn every_flush_may_fail_while_several_texts_are_under_way() {
 fn the_process_may_be_killed_anywhere_while_several_texts_are_under_way() {
     inject_until_undisturbed(RunLayout::Plain, Fault::Kill, |_| true);
     inject_until_undisturbed(RunLayout::Packed, Fault::Kill, |_| true);
+    inject_until_undisturbed(RunLayout::Compacted, Fault::Kill, |_| true);
 }
 
 #[test]
@@ -152,7 +154,7 @@ fn in_parallel(work: impl Fn() + Sync) {
 /// Returns all files of a run directory. Segments differ from run to run, so their blobs count instead.
 fn left(run: &Path, layout: RunLayout) -> BTreeMap<String, Vec<u8>> {
     let mut files = files(run);
-    if layout == RunLayout::Packed {
+    if layout.is_packed() {
         // A download whose file could not be removed is in a segment, and begins anew if it is fetched again.
         let is_compared = |path: &str| ![".warc", ".index", ".part"].iter().any(|end| path.ends_with(end));
         files.retain(|path, _| is_compared(path));
