@@ -8,6 +8,11 @@ use std::{
     process::{Output, Stdio},
 };
 
+use blob_store::{layout::Layout, local::compression::Compression, run_blobs::RunBlobs};
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    durability::Durability,
+};
 use tempfile::TempDir;
 use test_server::Server;
 use tokio::process::{Child, Command};
@@ -158,6 +163,17 @@ impl Harness {
     pub(crate) fn tree(&self, out: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let root = self.path(out);
+        if Layout::of(&root).unwrap() == Layout::Packed {
+            let is_result = |kind: &BlobKind| ![BlobKind::Spool, BlobKind::Arrival].contains(kind);
+            let blobs = RunBlobs::open(&root, Durability::Process, Compression::default()).unwrap();
+            for kind in BlobKind::ALL.into_iter().filter(is_result) {
+                for document in blobs.list(kind).unwrap() {
+                    let name = BlobName::new(kind, document);
+                    files.insert(name.relative_path(), blobs.read(&name, 1 << 30).unwrap());
+                }
+            }
+            return files;
+        }
         for kind in ["raw", "text", "meta", "tokens", "counts", "stats"] {
             for entry in fs::read_dir(root.join(kind)).unwrap() {
                 let path = entry.unwrap().path();

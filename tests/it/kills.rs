@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use blob_store::layout::Layout;
 use fastrand::Rng;
 use test_server::Script;
 use tokio::{process::Child, time::timeout};
@@ -61,13 +62,22 @@ fn assert_ended_clean(harness: &Harness, out: &str, expected: &BTreeMap<PathBuf,
     assert!(spool.is_empty(), "{spool:?}");
 }
 
+/// Begins a run directory. Every other one is packed.
+fn begin(harness: &Harness, round: usize) -> String {
+    let out = format!("out-{round}");
+    if round.is_multiple_of(2) {
+        Layout::Packed.establish(&harness.path(&out)).unwrap();
+    }
+    out
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_that_is_killed_again_and_again_ends_with_the_same_bytes() {
     let (harness, expected) = slow_lab().await;
     let mut rng = rng("pipeline");
     let mut killed = 0;
     for round in 0.. {
-        let (out, started) = (format!("out-{round}"), Instant::now());
+        let (out, started) = (begin(&harness, round), Instant::now());
         let mut kills = Vec::new();
         loop {
             let mut command = harness.command("juggle", &["pipeline"], &out);
@@ -157,7 +167,7 @@ async fn stages_and_brokers_that_are_killed_again_and_again_end_with_the_same_by
     let mut rng = rng("stages");
     let mut killed = 0;
     for round in 0.. {
-        let (out, started) = (format!("out-{round}"), Instant::now());
+        let (out, started) = (begin(&harness, round), Instant::now());
         harness.juggle(&["add"], &out, &[harness.path("list.tsv")]).await.expect(0);
         let mut crew = StageProcesses::of(&harness, out.clone());
         let mut kills = Vec::new();

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use blob_store::local::LocalBlobs;
+use blob_store::{local::compression::Compression, run_blobs::RunBlobs};
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     document::DocumentId,
@@ -17,7 +17,7 @@ use crate::harness::Harness;
 
 /// All blobs of a run directory, but when they came, as readers see them.
 fn blobs(run: &Path) -> BTreeMap<(BlobKind, DocumentId), Vec<u8>> {
-    let blobs = LocalBlobs::open(run, Durability::Process).unwrap();
+    let blobs = RunBlobs::open(run, Durability::Process, Compression::default()).unwrap();
     let mut found = BTreeMap::new();
     for kind in BlobKind::ALL.into_iter().filter(|kind| *kind != BlobKind::Arrival) {
         for document in blobs.list(kind).unwrap() {
@@ -98,6 +98,107 @@ async fn damaged_compressed_files_are_named_and_repaired() {
     harness.juggle(&["pipeline", list], "out", &forms).await.expect(0);
     assert!(blobs(&run) == whole);
     assert_eq!(harness.server.request_count(), asked + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packed_corpus_is_a_few_files_with_the_same_blobs() {
+    let harness = Harness::of_texts(12, 40);
+    let list = harness.path("list.tsv");
+    let list = list.to_str().unwrap();
+    harness.juggle(&["pipeline", list], "flat", &[] as &[&str]).await.expect(0);
+    harness.juggle(&["pipeline", list], "packed", &["--layout", "packed"]).await.expect(0);
+    let (flat, packed) = (harness.path("flat"), harness.path("packed"));
+    let expected = blobs(&flat);
+    assert!(blobs(&packed) == expected, "the bytes differ");
+    let lock = |out: &str| harness.read(&format!("{out}/corpus.lock"));
+    assert_eq!(lock("packed"), lock("flat"));
+    assert_eq!(files(&packed.join("spool")), [] as [PathBuf; 0]);
+    assert!(!packed.join("text").exists());
+    assert_eq!(looked_at(&harness, "packed", 12).await, looked_at(&harness, "flat", 12).await);
+    for named in ["text/t3", "stats/t3", "tokens/t3_tokens.txt"] {
+        let packed = harness.juggle(&["cat", named], "packed", &[] as &[&str]).await.expect(0).stdout;
+        let flat = harness.juggle(&["cat", named], "flat", &[] as &[&str]).await.expect(0).stdout;
+        assert!(packed == flat && !flat.is_empty(), "{named}");
+    }
+    harness
+        .juggle(&["cat", "text/nobody"], "packed", &[] as &[&str])
+        .await
+        .expect_error(3, &["is not stored"]);
+
+    let asked = harness.server.request_count();
+    fs::remove_dir_all(packed.join("queue")).unwrap();
+    for segment in files(&packed.join("segments")) {
+        if segment.extension().is_some_and(|ending| ending == "index") {
+            fs::remove_file(segment).unwrap();
+        }
+    }
+    harness.juggle(&["rebuild"], "packed", &[] as &[&str]).await.expect(0);
+    let planned = harness.juggle(&["plan", list, "--json"], "packed", &[] as &[&str]).await.expect(0).stdout;
+    assert!(planned.contains("\"stored\": 12"), "{planned}");
+    harness.juggle(&["pipeline", list], "packed", &[] as &[&str]).await.expect(0);
+    assert_eq!(harness.server.request_count(), asked, "nothing is fetched that is there");
+    assert!(blobs(&packed) == expected);
+    harness
+        .juggle(&["pipeline", list], "packed", &["--layout", "flat"])
+        .await
+        .expect_error(2, &["is packed and cannot be changed", "--layout"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_of_a_segment_is_named_and_repaired() {
+    let harness = Harness::of_texts(6, 40);
+    let list = harness.path("list.tsv");
+    let list = list.to_str().unwrap();
+    harness.juggle(&["pipeline", list], "out", &["--layout", "packed"]).await.expect(0);
+    let run = harness.path("out");
+    let whole = blobs(&run);
+    let segment = run.join("segments/00001.warc");
+    let mut bytes = fs::read(&segment).unwrap();
+    let mut flip = |kind, document: &str| {
+        let content = &whole[&(kind, document.parse().unwrap())];
+        let at = bytes.windows(content.len()).rposition(|window| window == content.as_slice()).unwrap();
+        bytes[at + content.len() / 2] ^= 1;
+    };
+    // The texts are their raw bytes, so the last record of these bytes is the text.
+    flip(BlobKind::Text, "t1");
+    flip(BlobKind::Tokens, "t2");
+    flip(BlobKind::Meta, "t3");
+    flip(BlobKind::Counts, "t4");
+    fs::write(&segment, &bytes).unwrap();
+    let asked = harness.server.request_count();
+    let found =
+        harness.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+    let damaged = found["damaged"].as_array().unwrap().iter();
+    let damaged: Vec<_> = damaged.map(|one| (one["id"].as_str(), one["repair"].as_str())).collect();
+    let expected = [("t1", "store"), ("t2", "process"), ("t3", "fetch"), ("t4", "process")];
+    assert_eq!(damaged, expected.map(|(id, by)| (Some(id), Some(by))));
+    harness.juggle(&["pipeline", list], "out", &[] as &[&str]).await.expect(0);
+    assert!(blobs(&run) == whole);
+    assert_eq!(harness.server.request_count(), asked + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gc_removes_what_no_longer_counts_from_segments() {
+    let harness = Harness::of_texts(12, 400);
+    let list = harness.path("list.tsv");
+    let list = list.to_str().unwrap();
+    harness.juggle(&["pipeline", list], "out", &["--layout", "packed"]).await.expect(0);
+    let run = harness.path("out");
+    let bytes =
+        || files(&run.join("segments")).iter().map(|file| fs::metadata(file).unwrap().len()).sum::<u64>();
+    // Other results: most of what was made before is replaced, four times.
+    for length in ["2", "3", "2", "1"] {
+        harness.juggle(&["pipeline", list], "out", &["--min-length", length]).await.expect(0);
+    }
+    let (whole, before) = (blobs(&run), bytes());
+    let would = harness.juggle(&["gc", "--json"], "out", &["--dry-run"]).await.expect(0).json();
+    assert_eq!((bytes(), would["removed"].as_bool()), (before, Some(false)));
+    let did = harness.juggle(&["gc", "--json"], "out", &[] as &[&str]).await.expect(0).json();
+    assert_eq!(did["files"], would["files"]);
+    assert_eq!(did["files"][0], "segments/00001.warc");
+    assert!(bytes() < before / 2, "{} of {before}", bytes());
+    assert!(blobs(&run) == whole);
+    harness.juggle(&["verify"], "out", &[] as &[&str]).await.expect(0);
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {

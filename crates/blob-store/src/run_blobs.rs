@@ -15,7 +15,7 @@ use flow::{
 use crate::{
     layout::Layout,
     local::{LocalBlobs, compression::Compression},
-    packed::PackedBlobs,
+    packed::{Compacted, Compaction, PackedBlobs},
     parts::Parts,
 };
 
@@ -90,6 +90,17 @@ impl RunBlobs {
             Self::Packed(blobs) => blobs.lock(),
         };
         Ok(KindLock { _locked: locked? })
+    }
+
+    /// Compacts segments of which little counts any more. Blobs in files need none.
+    ///
+    /// # Errors
+    /// The errors of [`PackedBlobs::compact`].
+    pub fn compact(&self, how: Compaction) -> Result<Compacted, BlobError> {
+        match self {
+            Self::Files(_) => Ok(Compacted::default()),
+            Self::Packed(blobs) => blobs.compact(how),
+        }
     }
 
     fn unfinished(&self) -> Parts {

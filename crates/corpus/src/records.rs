@@ -13,8 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 /// part that can be large.
 pub const RECORD_BYTES_MAX: u64 = 16 << 20;
 
-/// Reads a record. Returns `None` if it is missing, is too large, or has another format. Does not compare it
-/// with its checksum.
+/// Reads a record. Returns `None` if it is missing, damaged or too large, or has another format. Does not
+/// compare it with its checksum.
 ///
 /// # Errors
 /// Returns the other errors of [`BlobStore::read`].
@@ -47,7 +47,7 @@ fn read_bytes(
 ) -> Result<Option<Vec<u8>>, BlobError> {
     match blobs.read(&BlobName::new(kind, document.clone()), RECORD_BYTES_MAX) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. }) => Ok(None),
+        Err(BlobError::NotFound(_) | BlobError::TooLarge { .. } | BlobError::Damaged { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

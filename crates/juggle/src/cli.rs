@@ -21,6 +21,7 @@ use self::{
     compare::CompareArgs, distance::DistanceArgs, export::ExportArgs, queue::QueueCommand,
     sources::SourceArgs,
 };
+use crate::cat::NamedBlob;
 use settings::{args, duration::TimeSpan};
 
 /// From a list of URLs to a clean, tokenised text corpus: polite, crash-safe, in one command.
@@ -62,6 +63,8 @@ pub enum Command {
     Dashboard(DashboardArgs),
     /// Show the log of requests and attempts
     Log(LogArgs),
+    /// Write a stored file to standard output, in whatever layout it is
+    Cat(CatArgs),
     /// Decode stored texts again with another encoding; nothing is downloaded
     Redecode(RedecodeArgs),
     /// Check all files against their hashes and list damaged files
@@ -279,6 +282,18 @@ pub struct ManArgs {
     /// Directory for the pages, which is created if it does not exist
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle cat`
+#[derive(Debug, Args)]
+#[command(after_long_help = include_str!("cli/help/cat.txt"))]
+pub struct CatArgs {
+    /// Kind of file and document ID, such as text/PG84
+    #[arg(value_name = "KIND/ID")]
+    pub blob: NamedBlob,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

@@ -7,7 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use blob_store::{layout::LayoutError, run_blobs::RunBlobs};
+use blob_store::{
+    layout::{Layout, LayoutError},
+    local::compression::Compression,
+    run_blobs::RunBlobs,
+};
 use flow::machine::MachineFailure;
 use queue::directory::QueueDirectory;
 
@@ -82,6 +86,13 @@ pub async fn open_blobs(settings: &Settings) -> Result<RunBlobs, CliError> {
     let opening = blocking(move || {
         // The layout is fixed before the store is opened: opening a new directory would choose the default.
         layout.map_or(Ok(()), |layout| layout.establish(&run)).map_err(refused_layout)?;
+        if Layout::of(&run)? == Layout::Packed && compression != Compression::default() {
+            return Err(CliError::new(
+                Exit::Usage,
+                "--compress compresses files, and the layout packed has none",
+            )
+            .advise("Use --layout flat or sharded for compressed files, or leave out --compress."));
+        }
         Ok::<_, CliError>(RunBlobs::open(&run, durability, compression)?)
     });
     opening.await?

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use blob_store::run_blobs::RunBlobs;
+use blob_store::{
+    packed::{self, Compacted, Compaction},
+    run_blobs::RunBlobs,
+};
 use corpus::gc::{self, KnownDocuments};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
@@ -69,6 +72,7 @@ async fn collect(settings: &Settings, queue: &dyn QueueAdmin) -> Result<Collecte
         collected.add_blobs(&blobs, &known)?;
         collected.add_parts(&blobs, &known)?;
         collected.add_leftovers(&run)?;
+        collected.add_segments(&blobs)?;
         Ok(collected)
     });
     removing.await?
@@ -99,6 +103,15 @@ impl Collected {
                 blobs.remove_part(&document)?;
             }
         }
+        Ok(())
+    }
+
+    /// Compacts segments, after the removals that leave room in them.
+    fn add_segments(&mut self, blobs: &RunBlobs) -> Result<(), BlobError> {
+        let how = if self.removed { Compaction::Make } else { Compaction::Dry };
+        let Compacted { segments, bytes } = blobs.compact(how)?;
+        self.files.extend(segments.iter().map(|segment| format!("{}/{segment}", packed::DIRECTORY)));
+        self.bytes += bytes;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use flow::lane::Lane;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
-    add,
+    add, cat,
     cli::{
         self, Cli, Command, ConfigCommand, StageCli, help,
         queue::{QueueCli, QueueCommand},
@@ -133,6 +133,7 @@ const fn settings_of(command: &Command) -> &Args {
         Command::Report(args) => &args.settings,
         Command::Dashboard(args) => &args.settings,
         Command::Log(args) => &args.settings,
+        Command::Cat(args) => &args.settings,
         Command::Completions(args) => &args.settings,
         Command::Man(args) => &args.settings,
         Command::Redecode(args) => &args.settings,
@@ -172,6 +173,7 @@ async fn dispatch(command: Command, settings: Settings, out: Out) -> Result<Exit
         Command::Log(args) => log_command::run(args, &settings, &out).await,
         Command::Completions(args) => manual::completions(args, &out),
         Command::Man(args) => manual::pages(args, &settings, &out),
+        Command::Cat(args) => cat::run(args, &settings).await,
         Command::Redecode(args) => redecode::run(args, &settings, &out).await,
         Command::Gc(_) => gc::run(&settings, &out).await,
         Command::Verify(args) => verify::run(args, &settings, &out).await,

@@ -7,7 +7,7 @@
 //! they have been copied to.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     fs::File,
     io,
     sync::Arc,
@@ -159,12 +159,13 @@ impl PackedBlobs {
                 && let Some(op) = placed.next()
             {
                 let (Some(place), Some(name)) = (op.place, op.name()) else { continue };
-                if moved.contains_key(&place) {
-                    shared.push((op, place));
-                } else {
-                    moved.insert(place, (name, op.copied(None).version()));
-                    bytes += place.record_bytes();
-                    steps.push(Ok(Step::Copy { op, from: Some(Arc::clone(from)) }));
+                match moved.entry(place) {
+                    Entry::Occupied(_) => shared.push((op, place)),
+                    Entry::Vacant(first) => {
+                        first.insert((name, op.copied(None).version()));
+                        bytes += place.record_bytes();
+                        steps.push(Ok(Step::Copy { op, from: Some(Arc::clone(from)) }));
+                    }
                 }
             }
             self.committer.begin_publishing(steps).wait()?;

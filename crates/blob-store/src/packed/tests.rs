@@ -279,7 +279,10 @@ fn blobs_may_be_published_while_segments_are_compacted() {
     });
     for blobs in [&blobs, &other, &open(dir.path())] {
         let text = |document| blobs.read(&name(BlobKind::Text, document), 100).unwrap();
-        assert_eq!(["a", "b", "c", "e"].map(text), ["round 49", "round 49", "the same", "round 49"].map(Vec::from));
+        assert_eq!(
+            ["a", "b", "c", "e"].map(text),
+            ["round 49", "round 49", "the same", "round 49"].map(Vec::from)
+        );
         assert_eq!(blobs.len(&name(BlobKind::Raw, "a")).unwrap(), None);
         assert_eq!(blobs.read(&name(BlobKind::Raw, "b"), 100).unwrap(), b"third b");
     }
