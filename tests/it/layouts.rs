@@ -13,6 +13,8 @@ use flow::{
     durability::Durability,
 };
 
+use test_server::Script;
+
 use crate::harness::Harness;
 
 /// All blobs of a run directory, but when they came, as readers see them.
@@ -199,6 +201,59 @@ async fn gc_removes_what_no_longer_counts_from_segments() {
     assert!(bytes() < before / 2, "{} of {before}", bytes());
     assert!(blobs(&run) == whole);
     harness.juggle(&["verify"], "out", &[] as &[&str]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_converted_run_goes_on_where_the_old_one_ended() {
+    let harness = Harness::of_texts(8, 40);
+    let list = harness.path("list.tsv");
+    let list = list.to_str().unwrap();
+    harness.server.respond("/t7.txt", Script::bytes("").status(404));
+    harness.juggle(&["pipeline", list], "flat", &["--min-length", "2"]).await.expect(8);
+    let (asked, expected) = (harness.server.request_count(), blobs(&harness.path("flat")));
+    let arrival = |out: &str| {
+        let blobs = RunBlobs::open(&harness.path(out), Durability::Process, Compression::default()).unwrap();
+        blobs.read(&BlobName::new(BlobKind::Arrival, "t0".parse().unwrap()), 1 << 20).unwrap()
+    };
+    let convert = |from: &str, to: &str, layout: &str| {
+        let from = harness.path(from).display().to_string();
+        let (to, layout) = (to.to_owned(), layout.to_owned());
+        let harness = &harness;
+        async move { harness.juggle(&["convert", &from], &to, &["--layout", &layout, "--json"]).await }
+    };
+    for (from, to, layout) in
+        [("flat", "packed", "packed"), ("packed", "sharded", "sharded"), ("sharded", "again", "flat")]
+    {
+        let said = convert(from, to, layout).await.expect(0).json();
+        assert_eq!((&said["documents"], &said["skipped"]), (&7.into(), &0.into()), "{layout}");
+        assert!(blobs(&harness.path(to)) == expected, "{layout}");
+        assert_eq!(arrival(to), arrival("flat"));
+        let lock = |out: &str| harness.read(&format!("{out}/corpus.lock"));
+        assert_eq!(lock(to), lock("flat"));
+        // It remembers the settings, and that one document has failed.
+        harness.juggle(&["pipeline"], to, &["--accept-dead"]).await.expect(0);
+        assert!(blobs(&harness.path(to)) == expected, "{layout}");
+        let remembered = harness.read(&format!("{to}/settings.toml"));
+        assert!(remembered.contains(&format!("layout = \"{layout}\"")), "{remembered}");
+    }
+    assert_eq!(harness.server.request_count(), asked);
+    convert("flat", "packed", "packed").await.expect_error(2, &["there is a run in", "-o DIR"]);
+    convert("nothing", "other", "packed").await.expect_error(3, &["there is no run"]);
+    // An interrupted copy has no queue yet.
+    fs::remove_dir_all(harness.path("packed/queue")).unwrap();
+    let packed = harness.path("packed");
+    let removing = tokio::task::spawn_blocking(move || {
+        let blobs = RunBlobs::open(&packed, Durability::Process, Compression::default()).unwrap();
+        blobs.remove(&BlobName::new(BlobKind::Text, "t3".parse().unwrap())).unwrap();
+    });
+    removing.await.unwrap();
+    let said = convert("flat", "packed", "packed").await.expect(0).json();
+    assert_eq!((&said["documents"], &said["skipped"]), (&7.into(), &6.into()));
+    assert!(blobs(&harness.path("packed")) == expected);
+    harness
+        .juggle(&["convert", &harness.path("flat").display().to_string()], "other", &[] as &[&str])
+        .await
+        .expect_error(2, &["--layout flat, sharded or packed"]);
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {

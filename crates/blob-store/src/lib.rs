@@ -4,8 +4,10 @@
 //! * [`run_blobs`]: the blob store of a run directory, in the layout that it has;
 //! * [`stored`]: which blobs are stored, without changing anything;
 //! * [`local`]: blobs as files, flat or sharded;
+//! * [`conversion`]: copies from one layout to another;
 //! * [`packed`]: blobs packed into segments, which are WARC files.
 
+pub mod conversion;
 pub mod layout;
 pub mod local;
 pub mod packed;

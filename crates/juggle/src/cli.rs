@@ -71,6 +71,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Remove files that belong to no document, and abandoned downloads
     Gc(GcArgs),
+    /// Copy a run directory into a new one with another layout
+    Convert(ConvertArgs),
     /// Rebuild a damaged queue from the source lists and the stored files
     Rebuild(RebuildArgs),
     /// Write the corpus in another format
@@ -330,6 +332,18 @@ pub struct VerifyArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = include_str!("cli/help/gc.txt"))]
 pub struct GcArgs {
+    /// Settings.
+    #[command(flatten)]
+    pub settings: args::Args,
+}
+
+/// `juggle convert`
+#[derive(Debug, Args)]
+#[command(after_long_help = include_str!("cli/help/convert.txt"))]
+pub struct ConvertArgs {
+    /// Run directory to copy
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

@@ -7,7 +7,7 @@
 //! * [`pipeline`], [`stage_command`]: the commands that run stages; both use `stage_run`, which uses
 //!   `lock_session` (the lock that a run must match, or writes) and `retract` (block pages that were stored
 //!   as texts);
-//! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`cat`], [`redecode`], [`gc`], [`rebuild`],
+//! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`cat`], [`convert`], [`redecode`], [`gc`], [`rebuild`],
 //!   [`export`], [`distance_command`], [`compare`], [`config_command`]: the other commands;
 //! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in
 //!   processor or the user's command;
@@ -24,6 +24,7 @@ pub mod cat;
 pub mod cli;
 pub mod compare;
 pub mod config_command;
+pub mod convert;
 pub mod dashboard_command;
 pub mod directory;
 pub mod distance_command;

@@ -92,7 +92,7 @@ async fn must_be_needed(args: &RebuildArgs, directory: &QueueDirectory, run: &Pa
     Ok(())
 }
 
-fn in_use(run: &Path) -> CliError {
+pub(crate) fn in_use(run: &Path) -> CliError {
     let message = format!("a process owns the queue of '{}'", run.display());
     CliError::new(Exit::InUse, message)
         .advise("End the process, or wait until it ends. Its process id is in queue/lock.")
@@ -124,7 +124,7 @@ async fn prepare(
 }
 
 /// Shows the progress: a bar on a terminal, otherwise a line every ten seconds.
-fn progress(show: Show) -> OnProgress {
+pub(crate) fn progress(show: Show) -> OnProgress {
     let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {eta} left")
         .expect("the template is a constant")
         .progress_chars("=> ");

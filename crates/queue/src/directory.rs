@@ -195,6 +195,31 @@ impl QueueDirectory {
         sync_directory(&self.0)
     }
 
+    /// Copies a queue that nobody owns, with the snapshots of its source lists, to another run directory, which
+    /// has none. An interrupted copy leaves no VERSION, and is made again.
+    ///
+    /// # Errors
+    /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if a file cannot be read or written.
+    pub fn copy_to(&self, other: &Self) -> Result<(), QueueError> {
+        if let Err(error) = fs::remove_dir_all(&other.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(storage_error("replace", &other.0, &error));
+        }
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&other.0);
+        made.map_err(|error| storage_error("create", &other.0, &error))?;
+        for path in self.contents()?.into_iter().chain([self.0.join("sources")]) {
+            let target = other.0.join(path.file_name().expect("it was read from a directory"));
+            copy_tree(&path, &target).map_err(|error| storage_error("copy", &path, &error))?;
+        }
+        sync_directory(&other.0)?;
+        // Last: a directory with VERSION counts as a whole queue.
+        let version = self.0.join("VERSION");
+        let copied =
+            safe_file::read(&version).and_then(|bytes| atomic_file::write(&other.0.join("VERSION"), bytes));
+        copied.map_err(|error| storage_error("copy", &version, &error))
+    }
+
     fn move_contents(&self, to: &Path) -> Result<(), QueueError> {
         for path in self.contents()? {
             let target = to.join(path.file_name().expect("it was read from a directory"));
@@ -240,6 +265,29 @@ impl QueueDirectory {
             }
         }
         Ok(())
+    }
+}
+
+/// Copies a file, or a directory with all that is in it, durably. It is no error if there is none. Leaves out
+/// what is neither a file nor a directory.
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if found.is_dir() => {
+            fs::create_dir(to)?;
+            for entry in fs::read_dir(from)? {
+                let entry = entry?;
+                copy_tree(&entry.path(), &to.join(entry.file_name()))?;
+            }
+            File::open(to)?.sync_all()
+        }
+        Ok(found) if found.is_file() => {
+            let mut into = safe_file::create(to)?;
+            io::copy(&mut safe_file::open(from)?, &mut into)?;
+            into.sync_all()
+        }
+        Ok(_) => Ok(()),
     }
 }
 

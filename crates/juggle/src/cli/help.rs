@@ -58,6 +58,7 @@ fn uses_setting(command: &str, setting: &Setting) -> bool {
         ("store", group) => matches!(group, Texts | Files | Failures),
         ("process", group) => matches!(group, Tokens | Files | Failures),
         ("distance", _) => setting.name == "threads",
+        ("convert", _) => matches!(setting.name, "layout" | "compress" | "durability"),
         ("compare", _) => matches!(setting.name, "threads" | "max-concurrent-downloads"),
         ("queue serve" | "queue", _) => setting.name == "durability",
         _ => false,
