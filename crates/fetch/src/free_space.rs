@@ -39,20 +39,40 @@ impl FreeSpaceMin {
     /// # Errors
     /// Returns [`BlobError::DiskFull`] if there is not. It says how much is free and what to do.
     pub(crate) fn check(self, staged: &StagedFile, coming: u64) -> Result<(), BlobError> {
+        self.check_found(directory(&staged.path), coming, || rustix::fs::fstatvfs(&staged.file))
+    }
+
+    /// Checks the same for the bytes that will be written in a directory.
+    ///
+    /// # Errors
+    /// The errors of [`check`](Self::check).
+    pub(crate) fn check_in(self, directory: &Path, coming: u64) -> Result<(), BlobError> {
+        self.check_found(directory, coming, || rustix::fs::statvfs(directory))
+    }
+
+    fn check_found(
+        self,
+        directory: &Path,
+        coming: u64,
+        found: impl FnOnce() -> rustix::io::Result<StatVfs>,
+    ) -> Result<(), BlobError> {
         let Self(floor) = self;
         if floor == 0 {
             return Ok(());
         }
-        let found = rustix::fs::fstatvfs(&staged.file);
-        match free_of(&found.map_err(|error| BlobError::at(&staged.path, error.into()))?) {
+        match free_of(&found().map_err(|error| BlobError::at(directory, error.into()))?) {
             Some(free) if free < floor.saturating_add(coming) => {
-                let path = staged.path.parent().unwrap_or(&staged.path).to_owned();
                 let source = io::Error::new(ErrorKind::StorageFull, told(free, coming, floor));
-                Err(BlobError::DiskFull { path, source })
+                Err(BlobError::DiskFull { path: directory.to_owned(), source })
             }
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Returns the directory of a staged file.
+pub(crate) fn directory(staged: &Path) -> &Path {
+    staged.parent().unwrap_or(staged)
 }
 
 fn told(free: u64, coming: u64, floor: u64) -> String {

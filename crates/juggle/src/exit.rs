@@ -240,7 +240,14 @@ impl From<ListError> for CliError {
 
 impl From<SettingsError> for CliError {
     fn from(error: SettingsError) -> Self {
-        let failed = Self::failed_to(Exit::Usage, &error);
+        // A condition of the machine is no mistake of the user.
+        let exit = match &error {
+            SettingsError::ReadFile { source, .. } if MachineFailure::from_own_io(source).is_some() => {
+                Exit::File
+            }
+            _ => Exit::Usage,
+        };
+        let failed = Self::failed_to(exit, &error);
         match error {
             SettingsError::Value { name, origin: Origin::Remembered, .. } => {
                 failed.advise(format!("To remove the remembered value: juggle config unset {name} -o DIR"))

@@ -1,4 +1,4 @@
-//! Errors of settings, all with exit code 2.
+//! Errors of settings.
 
 use std::{io, path::PathBuf};
 

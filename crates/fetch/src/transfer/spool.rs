@@ -15,7 +15,7 @@ use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, ErrorKind, Seek, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    free_space::{CHECK_EVERY_BYTES, FreeSpaceMin},
+    free_space::{self, CHECK_EVERY_BYTES, FreeSpaceMin},
     response::{
         head::{BodyInfo, PartialBody},
         validator::Validator,
@@ -59,6 +59,8 @@ pub(crate) struct SpoolStore {
     min_free: FreeSpaceMin,
     /// The time of the last check that found enough free space.
     checked_at: Arc<Mutex<Option<Instant>>>,
+    /// The directory of the files, once one was opened.
+    directory: Arc<OnceLock<PathBuf>>,
     /// The memory of downloads that are not on the disk yet.
     pub(crate) memory: MemoryBudget,
 }
@@ -67,7 +69,8 @@ impl SpoolStore {
     pub(crate) fn new(blobs: Arc<dyn BlobStore>, min_free: FreeSpaceMin) -> Self {
         let boot_id =
             fs::read_to_string(BOOT_ID).ok().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
-        Self { blobs, boot_id, min_free, checked_at: Arc::default(), memory: MemoryBudget::default() }
+        let (checked_at, directory, memory) = Default::default();
+        Self { blobs, boot_id, min_free, checked_at, directory, memory }
     }
 
     /// Returns whether a small body may be received before the disk is checked.
@@ -142,6 +145,7 @@ impl Spool {
             }
             return Err(full);
         }
+        spools.directory.get_or_init(|| free_space::directory(&staged.path).to_owned());
         *spools.checked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let (mut note, mut note_state) = read_note(&note_path(&staged.path));
         let may_be_resumed = |note: &PartNote| {
@@ -169,10 +173,12 @@ impl Spool {
         if total > MEMORY_BYTES_MAX {
             self.move_to_file()?;
         }
-        // After `clear`: the space of an older part is free by now. For a small body it was checked a moment
-        // ago.
-        if let SpooledBody::File(staged) = &self.body {
-            self.spools.min_free.check(staged, total)?;
+        // After `clear`: the space of an older part is free by now.
+        match (&self.body, self.spools.directory.get()) {
+            (SpooledBody::File(staged), _) => self.spools.min_free.check(staged, total)?,
+            (SpooledBody::Memory(_), Some(directory)) => self.spools.min_free.check_in(directory, total)?,
+            // Without a file, the disk was not checked yet either, because nothing need stay free.
+            (SpooledBody::Memory(_), None) => {}
         }
         let boot_id = self.spools.boot_id.clone();
         self.note = validator.zip(boot_id).map(|(validator, boot_id)| PartNote { info, validator, boot_id });

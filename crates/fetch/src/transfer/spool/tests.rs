@@ -9,6 +9,7 @@ fn spools(boot_id: Option<&str>) -> SpoolStore {
         boot_id: boot_id.map(str::to_owned),
         min_free: FreeSpaceMin(0),
         checked_at: Arc::default(),
+        directory: Arc::default(),
         memory: MemoryBudget::default(),
     }
 }
@@ -170,4 +171,14 @@ fn a_small_body_is_in_memory_until_it_is_published_grows_or_is_suspended() {
     grown.publish().unwrap().wait().unwrap();
     let published = spools.blobs.read(&name, 2 * MEMORY_BYTES_MAX).unwrap();
     assert!(published.len() as u64 == MEMORY_BYTES_MAX + 1 && published.ends_with(b"xy"));
+}
+
+#[test]
+fn the_min_free_holds_for_a_body_in_memory() {
+    let full = SpoolStore { min_free: FreeSpaceMin(1 << 60), ..spools(Some("this boot")) };
+    let name = BlobName::new(BlobKind::Spool, "x".parse().unwrap());
+    // An earlier check has found room.
+    full.directory.set(std::env::temp_dir()).unwrap();
+    let mut spool = Spool::in_memory(full, &name);
+    assert!(is_full(&spool.begin(info(Some(10)), None).unwrap_err()));
 }
