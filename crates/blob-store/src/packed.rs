@@ -40,7 +40,9 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob, StagedFile},
+    blobs::{
+        BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob, StagedBytes, StagedFile,
+    },
     document::DocumentId,
     durability::Durability,
     safe_file,
@@ -150,6 +152,10 @@ impl PackedBlobs {
 impl BlobStore for PackedBlobs {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
         Ok(StagedBlob::in_memory(name.clone(), MEMORY_MAX, &self.spool))
+    }
+
+    fn stage_bytes(&self, name: &BlobName, bytes: Vec<u8>) -> Result<StagedBlob, BlobError> {
+        Ok(StagedBlob { name: name.clone(), bytes: StagedBytes::Memory(bytes) })
     }
 
     fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {

@@ -123,6 +123,10 @@ impl BlobStore for RunBlobs {
         self.store().stage(name)
     }
 
+    fn stage_bytes(&self, name: &BlobName, bytes: Vec<u8>) -> Result<StagedBlob, BlobError> {
+        self.store().stage_bytes(name, bytes)
+    }
+
     fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         self.store().resume(name)
     }

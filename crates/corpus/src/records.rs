@@ -1,7 +1,5 @@
 //! Reads and stages the records of documents: `meta/`, `stats/` and `logs/arrival/`.
 
-use std::io::Write;
-
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
     document::DocumentId,
@@ -76,8 +74,7 @@ pub fn stage(
     name: &BlobName,
     record: &impl Serialize,
 ) -> Result<StagedBlob, BlobError> {
-    let mut staged = blobs.stage(name)?;
-    let written = record::to_bytes(record).map_err(Into::into).and_then(|bytes| staged.write_all(&bytes));
-    written.map_err(|error| BlobError::at(&name.relative_path(), error))?;
-    Ok(staged)
+    let bytes = record::to_bytes(record);
+    let bytes = bytes.map_err(|error| BlobError::at(&name.relative_path(), error.into()))?;
+    blobs.stage_bytes(name, bytes)
 }

@@ -15,7 +15,7 @@ mod error;
 mod staged;
 
 use std::{
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -208,6 +208,16 @@ pub trait BlobStore: Send + Sync + 'static {
     /// # Errors
     /// Only those of the [trait](Self).
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
+
+    /// Stages a blob with all of its bytes, which are in memory.
+    ///
+    /// # Errors
+    /// Those of [`stage`](Self::stage), and of writing the bytes to where it stages.
+    fn stage_bytes(&self, name: &BlobName, bytes: Vec<u8>) -> Result<StagedBlob, BlobError> {
+        let mut staged = self.stage(name)?;
+        staged.write_all(&bytes).map_err(|error| BlobError::at(&staged.path(), error))?;
+        Ok(staged)
+    }
 
     /// Continues the blob that was staged under this name by an earlier `resume` of any process, or begins
     /// it.

@@ -144,7 +144,10 @@ impl Injector {
         let path = |directory, address| self.is_below(&syscalls::path(call, directory, address));
         let creates = |flags: u64| flags & libc::O_CREAT as u64 != 0;
         let (is_below, step) = match call.number {
-            libc::SYS_write | libc::SYS_pwrite64 => (open_file(), Step::Write { bytes: third }),
+            // The third argument of pwritev is the number of buffers, of which a short write leaves out some.
+            libc::SYS_write | libc::SYS_pwrite64 | libc::SYS_pwritev => {
+                (open_file(), Step::Write { bytes: third })
+            }
             libc::SYS_ftruncate => (open_file(), Step::Resize),
             libc::SYS_fsync | libc::SYS_fdatasync | libc::SYS_syncfs | libc::SYS_sync_file_range => {
                 (open_file(), Step::Flush)

@@ -229,6 +229,10 @@ impl<L: DeserializeOwned> Recorder<L> {
                 let data = bytes(call.thread, second, third);
                 self.write_begins(call, data, Some(fourth))
             }
+            libc::SYS_pwritev => {
+                let data = vector(call.thread, second, third);
+                self.write_begins(call, data, Some(fourth))
+            }
             libc::SYS_copy_file_range => Some(Begun::Copy { fd: third }),
             libc::SYS_sendfile => Some(Begun::Copy { fd: first }),
             libc::SYS_ftruncate => Some(Begun::Resize { fd: first, bytes: second }),

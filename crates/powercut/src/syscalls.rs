@@ -32,7 +32,7 @@ pub fn bytes(thread: Pid, address: u64, length: u64) -> Vec<u8> {
     bytes
 }
 
-/// Reads the buffers of a writev(2).
+/// Reads the buffers of a writev(2) or pwritev(2).
 pub(crate) fn vector(thread: Pid, address: u64, count: u64) -> Vec<u8> {
     let table = bytes(thread, address, count * 16);
     let number = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().unwrap());

@@ -86,15 +86,18 @@ pub(super) fn operations(
 fn in_file(blob: StagedBlob, paths: &BlobPaths) -> Result<StagedFile, BlobError> {
     match blob.bytes {
         StagedBytes::File(file) => Ok(file),
+        StagedBytes::Memory(bytes) => written(&blob.name, &mut bytes.as_slice(), paths),
         StagedBytes::Unnamed(mut bytes) => {
-            let mut file = staging::stage(&blob.name, &paths.path(&blob.name))?;
-            bytes
-                .rewind()
-                .and_then(|()| io::copy(&mut bytes, &mut file.file))
-                .map_err(|error| BlobError::at(&file.path, error))?;
-            Ok(file)
+            bytes.rewind().map_err(|error| BlobError::at(&blob.name.relative_path(), error))?;
+            written(&blob.name, &mut bytes, paths)
         }
     }
+}
+
+fn written(name: &BlobName, bytes: &mut dyn io::Read, paths: &BlobPaths) -> Result<StagedFile, BlobError> {
+    let mut file = staging::stage(name, &paths.path(name))?;
+    io::copy(bytes, &mut file.file).map_err(|error| BlobError::at(&file.path, error))?;
+    Ok(file)
 }
 
 /// Compresses the file at `path` into a staged file of the blob `name`.

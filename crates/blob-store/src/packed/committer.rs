@@ -65,7 +65,6 @@ struct SegmentWriter {
     gate: File,
     /// The segment that is appended to. None before the first publication, and when the last one was full.
     active: Option<Active>,
-    buffer: Vec<u8>,
     /// The first sync that failed.
     failed: Option<FailedSync>,
 }
@@ -91,7 +90,6 @@ impl Committer {
             durability,
             syncs: Arc::clone(&syncs),
             active: None,
-            buffer: Vec::new(),
             failed: None,
         };
         let (requests, waiting) = sync_channel(WAITING_MAX);
@@ -175,18 +173,14 @@ impl SegmentWriter {
     ) -> Result<Vec<Result<(), BlobError>>, GroupError> {
         let mut active = self.active()?;
         let at = |error| GroupError::At(active.segment.path.clone(), error);
-        let buffer = std::mem::take(&mut self.buffer);
-        let mut draft = Group::begin(&self.catalog, &active.file, active.segment.number, active.end, buffer);
+        let mut draft = Group::begin(&self.catalog, &active.file, active.segment.number, active.end);
         let results: Vec<_> = group.into_iter().map(|steps| draft.take(steps)).collect();
         if draft.is_empty() {
             self.active = Some(active);
             return Ok(results);
         }
         let written = match draft.finish(&active.segment.key, &date()) {
-            Ok((written, buffer)) => {
-                self.buffer = buffer;
-                written
-            }
+            Ok(written) => written,
             Err(error) => {
                 // Nothing of it counts, but the next group begins where it has begun.
                 let failed = at(error);

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, IoSlice, Read, Seek, SeekFrom},
     os::unix::fs::FileExt,
 };
 
@@ -19,8 +19,10 @@ use super::{
 
 /// The number of bytes that are copied at a time.
 const COPY_BYTES: usize = 1 << 20;
-/// The number of bytes from which the buffer is written.
-const BUFFER_BYTES_MAX: usize = 8 << 20;
+/// The number of bytes from which pending bytes are written.
+const PENDING_BYTES_MAX: u64 = 8 << 20;
+/// The number of pieces that are written in one call (`IOV_MAX` of Linux).
+const PIECES_MAX: usize = 1024;
 
 /// A group that is being written at the end of a segment.
 pub(super) struct Group<'a> {
@@ -29,9 +31,12 @@ pub(super) struct Group<'a> {
     segment: u32,
     /// The time of its changes.
     time: u64,
-    buffer: Vec<u8>,
-    /// The offset of the buffer in the segment.
-    buffer_at: u64,
+    /// The bytes that come next, in pieces.
+    pieces: Vec<Vec<u8>>,
+    /// The number of bytes in the pieces.
+    pending: u64,
+    /// The offset of the first of them in the segment.
+    at: u64,
     commit: Commit,
     /// The places after the changes so far, of the blobs that have changed.
     changed: HashMap<BlobName, Option<Place>>,
@@ -52,17 +57,12 @@ pub(super) struct WrittenGroup {
 }
 
 impl<'a> Group<'a> {
-    /// Begins a group at an offset of a segment. `buffer` is empty memory that may be reused.
-    pub(super) fn begin(
-        catalog: &'a Catalog,
-        file: &'a File,
-        segment: u32,
-        at: u64,
-        buffer: Vec<u8>,
-    ) -> Self {
+    /// Begins a group at an offset of a segment.
+    pub(super) fn begin(catalog: &'a Catalog, file: &'a File, segment: u32, at: u64) -> Self {
         let time = catalog.next_time();
         let (commit, changed, copied) = (Commit::default(), HashMap::new(), Vec::new());
-        Self { catalog, file, segment, time, buffer, buffer_at: at, commit, changed, copied }
+        let (pieces, pending) = (Vec::new(), 0);
+        Self { catalog, file, segment, time, pieces, pending, at, commit, changed, copied }
     }
 
     /// Takes the steps of a publication, up to the first that fails. Removals come last.
@@ -95,16 +95,16 @@ impl<'a> Group<'a> {
         self.commit.ops.is_empty()
     }
 
-    /// Writes the commit and all that is buffered. Returns the buffer as well.
-    pub(super) fn finish(mut self, key: &SegmentKey, date: &str) -> io::Result<(WrittenGroup, Vec<u8>)> {
+    /// Writes the commit and all that is pending.
+    pub(super) fn finish(mut self, key: &SegmentKey, date: &str) -> io::Result<WrittenGroup> {
         let content = self.commit.to_bytes();
         let block = commit::seal(&content, key, self.end());
-        self.buffer.extend(warc::commit(&block, date));
+        self.push(warc::commit(&block, date));
         self.write()?;
-        let Self { commit, buffer_at: end, buffer, copied, .. } = self;
+        let Self { commit, at: end, copied, .. } = self;
         // A removal need not be durable.
         let must_be_durable = commit.ops.iter().any(|op| op.place.is_some());
-        Ok((WrittenGroup { commit, content, end, must_be_durable, copied }, buffer))
+        Ok(WrittenGroup { commit, content, end, must_be_durable, copied })
     }
 
     fn place(&mut self, record: Record) -> Result<(), BlobError> {
@@ -112,17 +112,17 @@ impl<'a> Group<'a> {
         let at = |error| BlobError::at(&name.relative_path(), error);
         let record = u32::try_from(self.end()).map_err(|_| at(io::ErrorKind::FileTooLarge.into()))?;
         let place = Place { segment: self.segment, record, head: head.len() as u32, crc, bytes };
-        self.buffer.extend(&head);
+        self.push(head);
         match content {
-            Content::Memory(bytes) => self.buffer.extend(&bytes),
+            Content::Memory(bytes) => self.push(bytes),
             Content::Unnamed(mut file) => self.copy(&mut file, bytes).map_err(at)?,
             Content::Staged(mut staged) => {
                 self.copy(&mut staged.file, bytes).map_err(at)?;
                 self.copied.push(staged);
             }
         }
-        self.buffer.extend(RECORD_END);
-        if self.buffer.len() >= BUFFER_BYTES_MAX {
+        self.push(RECORD_END.to_vec());
+        if self.pending >= PENDING_BYTES_MAX {
             self.write().map_err(at)?;
         }
         let op = Op::new(&name, self.time, Some(place)).with_head(head_crc);
@@ -159,11 +159,11 @@ impl<'a> Group<'a> {
             while copied < bytes {
                 let length = window.len().min((bytes - copied) as usize);
                 from.file.read_exact_at(&mut window[..length], record + copied).map_err(at)?;
-                self.buffer.extend(&window[..length]);
+                self.push(window[..length].to_vec());
                 let of_head = u64::from(place.head).saturating_sub(copied).min(length as u64);
                 head.update(&window[..of_head as usize]);
                 copied += length as u64;
-                if self.buffer.len() >= BUFFER_BYTES_MAX {
+                if self.pending >= PENDING_BYTES_MAX {
                     self.write().map_err(at)?;
                 }
             }
@@ -185,13 +185,33 @@ impl<'a> Group<'a> {
 
     /// Returns the offset at which the next byte comes.
     fn end(&self) -> u64 {
-        self.buffer_at + self.buffer.len() as u64
+        self.at + self.pending
     }
 
+    fn push(&mut self, bytes: Vec<u8>) {
+        self.pending += bytes.len() as u64;
+        self.pieces.push(bytes);
+    }
+
+    /// Writes what is pending, without joining it in memory first.
     fn write(&mut self) -> io::Result<()> {
-        self.file.write_all_at(&self.buffer, self.buffer_at)?;
-        self.buffer_at += self.buffer.len() as u64;
-        self.buffer.clear();
+        let pieces = std::mem::take(&mut self.pieces);
+        for some in pieces.chunks(PIECES_MAX) {
+            let mut slices: Vec<IoSlice<'_>> = some.iter().map(|piece| IoSlice::new(piece)).collect();
+            let mut left = slices.as_mut_slice();
+            // Empty pieces at the front would look like a write of nothing.
+            IoSlice::advance_slices(&mut left, 0);
+            while !left.is_empty() {
+                match rustix::io::retry_on_intr(|| rustix::io::pwritev(self.file, left, self.at))? {
+                    0 => return Err(io::ErrorKind::WriteZero.into()),
+                    written => {
+                        self.at += written as u64;
+                        self.pending -= written as u64;
+                        IoSlice::advance_slices(&mut left, written);
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -199,10 +219,10 @@ impl<'a> Group<'a> {
     fn copy(&mut self, from: &mut File, bytes: u64) -> io::Result<()> {
         self.write()?;
         let mut into = self.file;
-        into.seek(SeekFrom::Start(self.buffer_at))?;
+        into.seek(SeekFrom::Start(self.at))?;
         from.rewind()?;
         let copied = io::copy(&mut from.take(bytes), &mut into)?;
-        self.buffer_at += copied;
+        self.at += copied;
         // It was measured when its digests were computed.
         if copied == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }

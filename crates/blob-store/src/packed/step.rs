@@ -72,6 +72,7 @@ fn record(blob: StagedBlob, date: &str) -> Result<Record, BlobError> {
     let (path, name) = (blob.path(), blob.name);
     let content = match blob.bytes {
         StagedBytes::File(staged) => Content::Staged(staged),
+        StagedBytes::Memory(bytes) => Content::Memory(bytes),
         StagedBytes::Unnamed(staged) => match staged.into_inner() {
             SpooledData::InMemory(bytes) => Content::Memory(bytes.into_inner()),
             SpooledData::OnDisk(file) => Content::Unnamed(file),

@@ -172,6 +172,8 @@ impl Spool {
         let total = info.total.unwrap_or(0);
         if total > MEMORY_BYTES_MAX {
             self.move_to_file()?;
+        } else if let SpooledBody::Memory(body) = &mut self.body {
+            body.reserve_exact(total as usize);
         }
         // After `clear`: the space of an older part is free by now.
         match (&self.body, self.spools.directory.get()) {
@@ -290,11 +292,7 @@ impl Spool {
         let blobs = &self.spools.blobs;
         let staged = match self.body {
             SpooledBody::File(staged) => staged.into(),
-            SpooledBody::Memory(body) => {
-                let mut staged = blobs.stage(&self.name)?;
-                staged.write_all(&body).map_err(|error| BlobError::at(&staged.path(), error))?;
-                staged
-            }
+            SpooledBody::Memory(body) => blobs.stage_bytes(&self.name, body)?,
         };
         Ok(blobs.begin_publishing(vec![Change::Staged(staged)]))
     }

@@ -26,6 +26,8 @@ pub enum StagedBytes {
     File(StagedFile),
     /// Memory, or a file without a name if there are many. They are gone when the value is dropped.
     Unnamed(SpooledTempFile),
+    /// Memory that was handed over.
+    Memory(Vec<u8>),
 }
 
 /// A file under a hidden name, always on a local file system.
@@ -63,7 +65,7 @@ impl StagedBlob {
     pub fn path(&self) -> PathBuf {
         match &self.bytes {
             StagedBytes::File(staged) => staged.path.clone(),
-            StagedBytes::Unnamed(_) => self.name.relative_path(),
+            StagedBytes::Unnamed(_) | StagedBytes::Memory(_) => self.name.relative_path(),
         }
     }
 }
@@ -79,6 +81,7 @@ impl Write for StagedBlob {
         match &mut self.bytes {
             StagedBytes::File(staged) => staged.file.write(bytes),
             StagedBytes::Unnamed(staged) => staged.write(bytes),
+            StagedBytes::Memory(staged) => staged.write(bytes),
         }
     }
 
@@ -86,6 +89,7 @@ impl Write for StagedBlob {
         match &mut self.bytes {
             StagedBytes::File(staged) => staged.file.flush(),
             StagedBytes::Unnamed(staged) => staged.flush(),
+            StagedBytes::Memory(staged) => staged.flush(),
         }
     }
 }

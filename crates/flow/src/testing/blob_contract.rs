@@ -89,6 +89,10 @@ pub fn published_bytes_read_back(blobs: &dyn BlobStore) {
         assert_eq!(read(blobs, &name), b"bytes\0\xff", "{kind:?}");
         assert_eq!(blobs.len(&name).expect("it is there"), Some(7));
     }
+    let handed = name(BlobKind::Text, "handed-over");
+    let staged = blobs.stage_bytes(&handed, b"all of them".to_vec()).expect("the store stages");
+    blobs.publish(vec![staged]).expect("the store publishes");
+    assert_eq!(read(blobs, &handed), b"all of them");
     let empty = name(BlobKind::Text, "empty");
     publish(blobs, &empty, b"");
     assert_eq!(blobs.len(&empty).expect("it is there"), Some(0));
@@ -113,7 +117,7 @@ pub fn a_dropped_stage_leaves_nothing(blobs: &dyn BlobStore) {
     let staged = staged(blobs.stage(&name), b"staged");
     let path = match &staged.bytes {
         StagedBytes::File(file) => Some(file.path.clone()),
-        StagedBytes::Unnamed(_) => None,
+        StagedBytes::Unnamed(_) | StagedBytes::Memory(_) => None,
     };
     assert!(path.as_ref().is_none_or(|path| path.exists()));
     drop(staged);

@@ -58,6 +58,7 @@ impl MemoryBlobs {
                         std::fs::remove_file(&staged.path).map_err(at)?;
                         bytes
                     }
+                    StagedBytes::Memory(bytes) => bytes,
                     StagedBytes::Unnamed(mut staged) => {
                         let mut bytes = Vec::new();
                         staged.rewind().and_then(|()| staged.read_to_end(&mut bytes)).map_err(at)?;
