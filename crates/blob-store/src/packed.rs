@@ -4,7 +4,7 @@
 //! invariants:
 //!
 //! * Publications are appended in *groups*. A group is the records of its blobs, and then one record with its
-//!   [commit](commit), which says which blobs have changed and where they are. So a publication is visible as
+//!   commit (`commit.rs`), which says which blobs have changed and where they are. So a publication is visible as
 //!   a whole or not at all, and renaming moves no bytes.
 //! * A group is synced before the next one begins, and before its publications end. So only the last group of
 //!   a segment can be incomplete, and nothing of it was acknowledged.
@@ -13,7 +13,7 @@
 //! * Whoever appends to a segment holds its lock (`flock`). If that process dies, the next one that publishes
 //!   continues the segment, after it has cut off an incomplete group.
 //! * `segments/00001.index` has the commits once more, so that opening reads no segment. It is a cache: what
-//!   is missing is [searched](search) in the segment.
+//!   is missing is searched in the segment (`search.rs`).
 //! * Each content has a CRC-32 in its commit, and each read compares it.
 //!
 //! Downloads that can be resumed are files in `spool/` until they are published.
@@ -101,7 +101,7 @@ impl PackedBlobs {
         // A segment has a temporary name until its first record is durable.
         temporary::sweep(&directory, Sweep::Remove, |name| name.ends_with(".tmp"))
             .map_err(|error| BlobError::at(&directory, error))?;
-        let catalog = Arc::new(Catalog::with_segments_of(bytes_max, &directory)?);
+        let catalog = Arc::new(Catalog::with_segments_of(bytes_max, &directory, durability)?);
         let committer = Committer::start(Arc::clone(&catalog), durability)?;
         Ok(Self { directory, spool, catalog, committer })
     }
@@ -179,6 +179,10 @@ impl BlobStore for PackedBlobs {
     }
 
     fn remove(&self, name: &BlobName) -> Result<(), BlobError> {
+        self.catalog.refresh()?;
+        if self.catalog.place(name).is_none() {
+            return Ok(());
+        }
         self.committer.begin_publishing(vec![Ok(Step::Remove(name.clone()))]).wait()
     }
 

@@ -13,6 +13,7 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobName},
     clock::{Clock, Millis, millis},
     document::DocumentId,
+    durability::Durability,
     locked_file::LockedFile,
     safe_file,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Catalog {
     directory: PathBuf,
     /// The size at which a segment takes no further group, in bytes.
     segment_bytes_max: u64,
+    durability: Durability,
     state: RwLock<State>,
 }
 
@@ -54,6 +56,8 @@ struct Followed {
     end: u64,
     /// The length of the file when it was last looked at.
     seen: u64,
+    /// What was there when it was first seen is durable, or its writer lives and sees to it.
+    is_synced: bool,
     writer: Writer,
 }
 
@@ -78,16 +82,22 @@ pub(super) struct Adopted {
 }
 
 impl Catalog {
-    /// Reads what the segments in a directory hold.
+    /// Reads what the segments in a directory hold, without any sync.
     pub(crate) fn open(directory: &Path) -> Result<Self, BlobError> {
-        Self::with_segments_of(SEGMENT_BYTES_MAX, directory)
+        Self::with_segments_of(SEGMENT_BYTES_MAX, directory, Durability::Process)
     }
 
-    /// Does the same, with segments that take no further group from this size on.
-    pub(super) fn with_segments_of(segment_bytes_max: u64, directory: &Path) -> Result<Self, BlobError> {
+    /// Does the same, with segments that take no further group from this size on. With
+    /// [`Durability::Power`], what a dead process has left is synced before it is shown: this process may
+    /// build on it.
+    pub(super) fn with_segments_of(
+        segment_bytes_max: u64,
+        directory: &Path,
+        durability: Durability,
+    ) -> Result<Self, BlobError> {
         let (directory, state) = (directory.to_owned(), RwLock::default());
-        let catalog = Self { directory, segment_bytes_max, state };
-        catalog.write().refresh(&catalog.directory)?;
+        let catalog = Self { directory, segment_bytes_max, durability, state };
+        catalog.write().refresh(&catalog.directory, durability)?;
         Ok(catalog)
     }
 
@@ -105,7 +115,7 @@ impl Catalog {
         if self.read().is_current().map_err(|error| BlobError::at(&self.directory, error))? {
             return Ok(());
         }
-        self.write().refresh(&self.directory)
+        self.write().refresh(&self.directory, self.durability)
     }
 
     /// Returns the place of a blob and its segment.
@@ -160,7 +170,7 @@ impl Catalog {
     /// [`apply`](Self::apply) does. Returns `None` if the segment is gone or cannot be continued.
     pub(super) fn adopt(&self, number: u32) -> Result<Option<Adopted>, BlobError> {
         let mut state = self.write();
-        state.refresh(&self.directory)?;
+        state.refresh(&self.directory, self.durability)?;
         let State { index, segments, .. } = &mut *state;
         let Some(followed) = segments.get_mut(&number) else { return Ok(None) };
         let segment = Arc::clone(&followed.segment);
@@ -187,7 +197,8 @@ impl Catalog {
     /// Adds a new segment of this process, which ends here.
     pub(super) fn add(&self, segment: Segment, end: u64) {
         let segment = Arc::new(segment);
-        let followed = Followed { segment, log: None, end, seen: end, writer: Writer::This };
+        let (log, writer) = (None, Writer::This);
+        let followed = Followed { segment, log, end, seen: end, is_synced: true, writer };
         self.write().segments.insert(followed.segment.number, followed);
     }
 
@@ -225,14 +236,22 @@ impl State {
         Ok(true)
     }
 
-    fn refresh(&mut self, directory: &Path) -> Result<(), BlobError> {
+    fn refresh(&mut self, directory: &Path, durability: Durability) -> Result<(), BlobError> {
         let at = |error| BlobError::at(directory, error);
         self.list(directory).map_err(at)?;
-        let Self { index, segments, .. } = self;
+        let Self { index, segments, listed } = self;
+        let mut has_synced = false;
         for followed in segments.values_mut().filter(|followed| followed.may_grow()) {
-            followed
-                .follow(directory, index)
-                .map_err(|error| BlobError::at(&followed.segment.path, error))?;
+            let path = followed.segment.path.clone();
+            let at = |error| BlobError::at(&path, error);
+            if durability == Durability::Power && !followed.is_synced {
+                has_synced |= followed.sync_if_dead().map_err(at)?;
+            }
+            followed.follow(directory, index, durability).map_err(at)?;
+        }
+        // Their names may not be durable either.
+        if let (true, Some((opened, _))) = (has_synced, listed) {
+            opened.sync_all().map_err(at)?;
         }
         Ok(())
     }
@@ -256,7 +275,8 @@ impl State {
             match Segment::open(directory, number) {
                 Ok(Some(segment)) => {
                     let segment = Arc::new(segment);
-                    let followed = Followed { segment, log: None, end: 0, seen: 0, writer: Writer::Other };
+                    let (log, end, seen, is_synced) = (None, 0, 0, false);
+                    let followed = Followed { segment, log, end, seen, is_synced, writer: Writer::Other };
                     self.segments.insert(number, followed);
                 }
                 Ok(None) => tracing::warn!("'{}' is no segment", segment::file_name(number)),
@@ -283,7 +303,21 @@ impl Followed {
         }
     }
 
-    fn follow(&mut self, directory: &Path, index: &mut Index) -> io::Result<()> {
+    /// Syncs the segment if no process appends to it, and returns whether it did.
+    fn sync_if_dead(&mut self) -> io::Result<bool> {
+        let lock = self.try_lock()?;
+        if lock.is_some() {
+            self.segment.file.sync_data()?;
+        }
+        self.is_synced = true;
+        Ok(lock.is_some())
+    }
+
+    fn try_lock(&self) -> io::Result<Option<LockedFile>> {
+        safe_file::open(&self.segment.path).and_then(LockedFile::try_lock)
+    }
+
+    fn follow(&mut self, directory: &Path, index: &mut Index, durability: Durability) -> io::Result<()> {
         if self.log.as_ref().map_or(Ok(true), IndexLog::is_replaced)? {
             self.log = IndexLog::open(directory, self.segment.number, &self.segment.key)?;
         }
@@ -296,11 +330,14 @@ impl Followed {
             return Ok(());
         }
         // The writer, if there is one, writes the log itself, as soon as what it has written is durable.
-        let lock = safe_file::open(&self.segment.path).and_then(LockedFile::try_lock)?;
+        let lock = self.try_lock()?;
         if self.log.is_some() && lock.is_none() {
             return Ok(());
         }
         self.seen = length;
+        if durability == Durability::Power {
+            self.segment.file.sync_data()?;
+        }
         for found in search::commits_from(&self.segment, self.end)? {
             index.apply_all(&found.commit);
             self.end = found.end;

@@ -53,7 +53,18 @@ pub(super) struct Committer {
 struct Request {
     /// The steps, up to the first that could not be prepared.
     steps: Vec<Result<Step, BlobError>>,
+    /// What happens to the segment then.
+    then: Then,
     publisher: Publisher,
+}
+
+/// What happens to a segment after a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The next group is appended to it.
+    Continue,
+    /// It is given up, so that anybody can lock it.
+    Release,
 }
 
 /// The state of the committing thread.
@@ -107,9 +118,18 @@ impl Committer {
 
     /// Begins a publication. Waits if too many are under way.
     pub(super) fn begin_publishing(&self, steps: Vec<Result<Step, BlobError>>) -> Publishing {
+        self.request(steps, Then::Continue)
+    }
+
+    /// Gives up the lock of the segment that is appended to, if there is one.
+    pub(super) fn release(&self) -> Result<(), BlobError> {
+        self.request(Vec::new(), Then::Release).wait()
+    }
+
+    fn request(&self, steps: Vec<Result<Step, BlobError>>, then: Then) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
         let requests = self.requests.as_ref().expect("only drop takes it");
-        if let Err(unsent) = requests.send(Request { steps, publisher }) {
+        if let Err(unsent) = requests.send(Request { steps, then, publisher }) {
             let gone = io::Error::other("the committing thread has ended");
             unsent.0.publisher.end(Err(BlobError::at(Path::new("segments"), gone)));
         }
@@ -139,9 +159,14 @@ impl SegmentWriter {
 
     /// Commits one group, and ends its publications.
     fn commit(&mut self, group: Vec<Request>) {
+        let is_given_up = group.iter().any(|request| request.then == Then::Release);
         let (publishers, steps): (Vec<_>, Vec<_>) =
             group.into_iter().map(|request| (request.publisher, request.steps)).unzip();
-        match self.write(steps) {
+        let written = self.write(steps);
+        if is_given_up {
+            self.active = None;
+        }
+        match written {
             Ok(results) => publishers.into_iter().zip(results).for_each(|(it, result)| it.end(result)),
             Err(error) => publishers.into_iter().for_each(|it| it.end(Err(error.repeated()))),
         }
@@ -171,11 +196,17 @@ impl SegmentWriter {
         &mut self,
         group: Vec<Vec<Result<Step, BlobError>>>,
     ) -> Result<Vec<Result<(), BlobError>>, GroupError> {
+        // Without a step, no segment is needed.
+        if group.iter().all(Vec::is_empty) {
+            return Ok(group.iter().map(|_| Ok(())).collect());
+        }
         let mut active = self.active()?;
         let at = |error| GroupError::At(active.segment.path.clone(), error);
         let mut draft = Group::begin(&self.catalog, &active.file, active.segment.number, active.end);
         let results: Vec<_> = group.into_iter().map(|steps| draft.take(steps)).collect();
         if draft.is_empty() {
+            // A record that could not be copied may have left bytes.
+            active.file.set_len(active.end).map_err(at)?;
             self.active = Some(active);
             return Ok(results);
         }

@@ -65,6 +65,8 @@ impl PackedBlobs {
     /// # Errors
     /// An error if a segment cannot be read, written or removed.
     pub fn compact(&self, how: Compaction) -> Result<Compacted, BlobError> {
+        // The segment that this process has appended to may be one of them.
+        self.committer.release()?;
         self.catalog.refresh()?;
         let mut mostly_dead = Vec::new();
         // All are locked before the first is copied, so that none of them is what it is copied to.

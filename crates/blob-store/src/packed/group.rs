@@ -42,6 +42,8 @@ pub(super) struct Group<'a> {
     changed: HashMap<BlobName, Option<Place>>,
     /// The files that were copied.
     copied: Vec<StagedFile>,
+    /// The first write that failed. The group fails with it: bytes of any of its publications may be missing.
+    failed: Option<io::Error>,
 }
 
 /// A group that was written.
@@ -61,8 +63,8 @@ impl<'a> Group<'a> {
     pub(super) fn begin(catalog: &'a Catalog, file: &'a File, segment: u32, at: u64) -> Self {
         let time = catalog.next_time();
         let (commit, changed, copied) = (Commit::default(), HashMap::new(), Vec::new());
-        let (pieces, pending) = (Vec::new(), 0);
-        Self { catalog, file, segment, time, pieces, pending, at, commit, changed, copied }
+        let (pieces, pending, failed) = (Vec::new(), 0, None);
+        Self { catalog, file, segment, time, pieces, pending, at, commit, changed, copied, failed }
     }
 
     /// Takes the steps of a publication, up to the first that fails. Removals come last.
@@ -95,12 +97,15 @@ impl<'a> Group<'a> {
         self.commit.ops.is_empty()
     }
 
-    /// Writes the commit and all that is pending.
+    /// Writes the commit and all that is pending. Fails if any write of the group has failed.
     pub(super) fn finish(mut self, key: &SegmentKey, date: &str) -> io::Result<WrittenGroup> {
         let content = self.commit.to_bytes();
         let block = commit::seal(&content, key, self.end());
         self.push(warc::commit(&block, date));
-        self.write()?;
+        self.write();
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
         let Self { commit, at: end, copied, .. } = self;
         // A removal need not be durable.
         let must_be_durable = commit.ops.iter().any(|op| op.place.is_some());
@@ -113,18 +118,23 @@ impl<'a> Group<'a> {
         let record = u32::try_from(self.end()).map_err(|_| at(io::ErrorKind::FileTooLarge.into()))?;
         let place = Place { segment: self.segment, record, head: head.len() as u32, crc, bytes };
         self.push(head);
-        match content {
-            Content::Memory(bytes) => self.push(bytes),
-            Content::Unnamed(mut file) => self.copy(&mut file, bytes).map_err(at)?,
-            Content::Staged(mut staged) => {
-                self.copy(&mut staged.file, bytes).map_err(at)?;
-                self.copied.push(staged);
+        let copied = match content {
+            Content::Memory(bytes) => {
+                self.push(bytes);
+                Ok(())
             }
+            Content::Unnamed(mut file) => self.copy(&mut file, bytes),
+            Content::Staged(mut staged) => {
+                let copied = self.copy(&mut staged.file, bytes);
+                self.copied.extend(copied.is_ok().then_some(staged));
+                copied
+            }
+        };
+        if let Err(error) = copied {
+            self.go_back_to(u64::from(record));
+            return Err(at(error));
         }
         self.push(RECORD_END.to_vec());
-        if self.pending >= PENDING_BYTES_MAX {
-            self.write().map_err(at)?;
-        }
         let op = Op::new(&name, self.time, Some(place)).with_head(head_crc);
         self.commit.ops.push(op);
         self.changed.insert(name, Some(place));
@@ -155,17 +165,17 @@ impl<'a> Group<'a> {
             place.segment = self.segment;
             // In windows: the file of the other segment has no position of its own for this.
             let mut window = vec![0; COPY_BYTES.min(bytes as usize)];
-            let mut copied = 0;
+            let (begun_at, mut copied) = (self.end(), 0);
             while copied < bytes {
                 let length = window.len().min((bytes - copied) as usize);
-                from.file.read_exact_at(&mut window[..length], record + copied).map_err(at)?;
+                if let Err(error) = from.file.read_exact_at(&mut window[..length], record + copied) {
+                    self.go_back_to(begun_at);
+                    return Err(at(error));
+                }
                 self.push(window[..length].to_vec());
                 let of_head = u64::from(place.head).saturating_sub(copied).min(length as u64);
                 head.update(&window[..of_head as usize]);
                 copied += length as u64;
-                if self.pending >= PENDING_BYTES_MAX {
-                    self.write().map_err(at)?;
-                }
             }
         }
         let copy = op.copied(place);
@@ -191,39 +201,135 @@ impl<'a> Group<'a> {
     fn push(&mut self, bytes: Vec<u8>) {
         self.pending += bytes.len() as u64;
         self.pieces.push(bytes);
+        if self.pending >= PENDING_BYTES_MAX {
+            self.write();
+        }
     }
 
-    /// Writes what is pending, without joining it in memory first.
-    fn write(&mut self) -> io::Result<()> {
-        let pieces = std::mem::take(&mut self.pieces);
-        for some in pieces.chunks(PIECES_MAX) {
-            let mut slices: Vec<IoSlice<'_>> = some.iter().map(|piece| IoSlice::new(piece)).collect();
-            let mut left = slices.as_mut_slice();
-            // Empty pieces at the front would look like a write of nothing.
-            IoSlice::advance_slices(&mut left, 0);
-            while !left.is_empty() {
-                match rustix::io::retry_on_intr(|| rustix::io::pwritev(self.file, left, self.at))? {
-                    0 => return Err(io::ErrorKind::WriteZero.into()),
-                    written => {
-                        self.at += written as u64;
-                        self.pending -= written as u64;
-                        IoSlice::advance_slices(&mut left, written);
-                    }
-                }
+    /// Forgets all bytes from an offset on, which was the end before a record.
+    fn go_back_to(&mut self, offset: u64) {
+        while self.end() > offset {
+            match self.pieces.pop() {
+                Some(piece) => self.pending -= piece.len() as u64,
+                // What was written is overwritten.
+                None => (self.at, self.pending) = (offset, 0),
             }
         }
-        Ok(())
+    }
+
+    /// Writes what is pending. If that fails, the group will.
+    fn write(&mut self) {
+        if self.failed.is_none()
+            && let Err(error) = write_all(self.file, &self.pieces, self.at)
+        {
+            self.failed = Some(error);
+        }
+        self.pieces.clear();
+        self.at += std::mem::take(&mut self.pending);
     }
 
     /// Copies a file without a detour through memory, if the system can.
     fn copy(&mut self, from: &mut File, bytes: u64) -> io::Result<()> {
-        self.write()?;
+        self.write();
         let mut into = self.file;
         into.seek(SeekFrom::Start(self.at))?;
         from.rewind()?;
         let copied = io::copy(&mut from.take(bytes), &mut into)?;
-        self.at += copied;
         // It was measured when its digests were computed.
-        if copied == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        if copied != bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.at += copied;
+        Ok(())
+    }
+}
+
+/// Writes pieces one after the other, without joining them in memory first.
+fn write_all(file: &File, pieces: &[Vec<u8>], mut at: u64) -> io::Result<()> {
+    for some in pieces.chunks(PIECES_MAX) {
+        let mut slices: Vec<IoSlice<'_>> = some.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut left = slices.as_mut_slice();
+        // Empty pieces at the front would look like a write of nothing.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match rustix::io::retry_on_intr(|| rustix::io::pwritev(file, left, at))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => {
+                    at += written as u64;
+                    IoSlice::advance_slices(&mut left, written);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use flow::{
+        blobs::{BlobKind, Change, StagedBlob},
+        testing::blob_contract::name,
+    };
+
+    use super::{super::step, *};
+
+    const KEY: SegmentKey = [7; 32];
+
+    fn placed(document: &str, bytes: usize) -> Vec<Result<Step, BlobError>> {
+        let name = name(BlobKind::Raw, document);
+        let mut blob = StagedBlob::in_memory(name, usize::MAX, &std::env::temp_dir());
+        blob.write_all(&vec![b'x'; bytes]).unwrap();
+        step::prepare(vec![Change::Staged(blob)], "2026-11-30T00:00:00Z")
+    }
+
+    /// The steps of a blob in a file that has become shorter since it was hashed.
+    fn cut_off(document: &str, dir: &std::path::Path) -> Vec<Result<Step, BlobError>> {
+        let mut blob = StagedBlob::in_memory(name(BlobKind::Raw, document), 1, dir);
+        blob.write_all(b"more than one byte").unwrap();
+        let steps = step::prepare(vec![Change::Staged(blob)], "2026-11-30T00:00:00Z");
+        let Some(Ok(Step::Place(record))) = steps.first() else { panic!("a blob is placed") };
+        let Content::Unnamed(file) = &record.content else { panic!("it is in a file") };
+        file.set_len(5).unwrap();
+        steps
+    }
+
+    #[test]
+    fn a_write_that_fails_fails_the_whole_group() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(dir.path()).unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "").unwrap();
+        let unwritable = File::open(&path).unwrap();
+        let mut group = Group::begin(&catalog, &unwritable, 1, 0);
+        // The small one is lost with the large one, and all that come after.
+        group.take(placed("small", 10)).unwrap();
+        group.take(placed("large", PENDING_BYTES_MAX as usize)).unwrap();
+        group.take(placed("later", 10)).unwrap();
+        assert!(group.finish(&KEY, "").is_err());
+    }
+
+    #[test]
+    fn a_blob_that_cannot_be_copied_leaves_nothing_in_the_group() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(dir.path()).unwrap();
+        let path = dir.path().join("file");
+        let written = |documents: &[&str]| {
+            let file =
+                File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+            let mut group = Group::begin(&catalog, &file, 1, 0);
+            for document in documents {
+                match *document {
+                    "cut-off" => assert!(group.take(cut_off("cut-off", dir.path())).is_err()),
+                    document => group.take(placed(document, 10)).unwrap(),
+                }
+            }
+            let end = group.finish(&KEY, "").unwrap().end;
+            assert_eq!(file.metadata().unwrap().len(), end);
+            end
+        };
+        assert_eq!(written(&["one", "cut-off", "two"]), written(&["one", "two"]));
+        assert_eq!(written(&["cut-off", "one"]), written(&["one"]));
     }
 }

@@ -238,6 +238,12 @@ fn compaction_keeps_all_that_counts_and_removes_the_rest() {
     assert_eq!((files(), contents(&blobs).unwrap()), (before, all.clone()));
     assert_eq!(blobs.compact(Compaction::Make).unwrap(), planned);
     assert!(before > 40 && files() < 10, "{} of {before}", files());
+    // Also the segment that was just appended to.
+    for _ in 0..20 {
+        publish(&blobs, &name(BlobKind::Meta, "e"), &[b'e'; 10_000]);
+    }
+    assert_eq!(blobs.compact(Compaction::Make).unwrap().segments.len(), 1);
+    blobs.remove(&name(BlobKind::Meta, "e")).unwrap();
     for blobs in [&blobs, &reader, &open(dir.path())] {
         assert_eq!(contents(blobs).unwrap(), all);
     }
