@@ -103,10 +103,16 @@ impl Tree {
         for name in real.intersection(&known) {
             let (path, child) = (directory.join(name), self.directories[&node][name]);
             match self.files.get(&child) {
-                Some(content) if fs::read(&path).unwrap() != *content => {
-                    found.push(format!("{} has other bytes", path.display()));
+                Some(content) => {
+                    let real = fs::read(&path).unwrap();
+                    if real != *content {
+                        let same = real.iter().zip(content).take_while(|(one, other)| one == other).count();
+                        let (path, bytes, known) = (path.display(), real.len(), content.len());
+                        found.push(format!(
+                            "{path} has other bytes: {bytes}, of which the first {same} are known, not {known}"
+                        ));
+                    }
                 }
-                Some(_) => {}
                 None => self.compare_below(child, &path, found),
             }
         }
