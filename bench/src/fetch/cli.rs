@@ -152,7 +152,13 @@ mod tests {
         let some = only(&["Books", "memory", "curl"]);
         assert_eq!((some.files, some.alone), (vec![Files::Books], vec![Alone::Memory]));
         assert_eq!(some.downloaders, [Downloader::Curl]);
-        assert_eq!(only(&["juggle"]).downloaders, [Downloader::Juggle, Downloader::JuggleFetch]);
+        let ours = [
+            Downloader::Juggle,
+            Downloader::JuggleFetch,
+            Downloader::JugglePacked,
+            Downloader::JugglePackedFetch,
+        ];
+        assert_eq!(only(&["juggle"]).downloaders, ours);
         assert!(Chosen::of(&["scrapy".to_owned()]).is_err());
     }
 }

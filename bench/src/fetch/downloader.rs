@@ -7,6 +7,7 @@
 use std::{fmt, fs, path::Path, path::PathBuf, process::Command};
 
 use anyhow::Context;
+use blob_store::layout::Layout;
 use flow::blobs::BlobKind;
 
 use super::{
@@ -26,6 +27,10 @@ pub enum Downloader {
     Juggle,
     /// The fetch stage alone: the bytes are on the medium, in the spool.
     JuggleFetch,
+    /// Both with the packed layout.
+    JugglePacked,
+    /// The fetch stage alone with the packed layout.
+    JugglePackedFetch,
     /// No downloader: the files that ours leaves, written by a loop that does nothing else.
     BareFiles,
     /// 50 at a time.
@@ -55,9 +60,11 @@ pub struct Work<'a> {
 
 impl Downloader {
     /// All of them, ours first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Juggle,
         Self::JuggleFetch,
+        Self::JugglePacked,
+        Self::JugglePackedFetch,
         Self::BareFiles,
         Self::Curl,
         Self::Wget2,
@@ -72,6 +79,8 @@ impl Downloader {
         match self {
             Self::Juggle => "juggle",
             Self::JuggleFetch => "juggle fetch",
+            Self::JugglePacked => "juggle packed",
+            Self::JugglePackedFetch => "juggle packed fetch",
             Self::BareFiles => "bare files",
             Self::Curl => "curl -Z 50 + sync",
             Self::Wget2 => "wget2 16 + sync",
@@ -85,7 +94,11 @@ impl Downloader {
     #[must_use]
     pub const fn install(self) -> &'static str {
         match self {
-            Self::Juggle | Self::JuggleFetch | Self::BareFiles => "cargo build --release",
+            Self::Juggle
+            | Self::JuggleFetch
+            | Self::JugglePacked
+            | Self::JugglePackedFetch
+            | Self::BareFiles => "cargo build --release",
             Self::Curl => "apt-get install curl",
             Self::Wget2 => "apt-get install wget2",
             Self::Aria2 => "apt-get install aria2",
@@ -98,8 +111,8 @@ impl Downloader {
     #[must_use]
     pub fn installed(self, data: &Path) -> Option<Installed> {
         let version = match self {
-            Self::Juggle => return Some(Juggle::installed()),
-            Self::JuggleFetch => {
+            Self::Juggle | Self::JugglePacked => return Some(Juggle::installed()),
+            Self::JuggleFetch | Self::JugglePackedFetch => {
                 let durability =
                     "power loss, each download in the spool separately; no texts are written".to_owned();
                 return Some(Installed { durability, ..Juggle::installed() });
@@ -123,8 +136,10 @@ impl Downloader {
     /// If it fails, or a file is missing or has other bytes.
     pub fn run(self, work: Work<'_>) -> anyhow::Result<Took> {
         match self {
-            Self::Juggle => run_juggle(work),
-            Self::JuggleFetch => run_juggle_fetch(work),
+            Self::Juggle => run_juggle(work, Layout::Flat),
+            Self::JuggleFetch => run_juggle_fetch(work, Layout::Flat),
+            Self::JugglePacked => run_juggle(work, Layout::Packed),
+            Self::JugglePackedFetch => run_juggle_fetch(work, Layout::Packed),
             Self::BareFiles => bare::write(work.items, work.prose, work.directory),
             Self::Curl | Self::Wget2 | Self::Aria2 | Self::Aiohttp | Self::Serial => self.run_peer(work),
         }
@@ -156,7 +171,11 @@ impl Downloader {
         let found = |name| program::find(name).with_context(|| format!("{name} is not installed any more"));
         let script = |text: &str| write_script(work.directory, text);
         Ok(match self {
-            Self::Juggle | Self::JuggleFetch | Self::BareFiles => unreachable!("they are no peers"),
+            Self::Juggle
+            | Self::JuggleFetch
+            | Self::JugglePacked
+            | Self::JugglePackedFetch
+            | Self::BareFiles => unreachable!("they are no peers"),
             Self::Curl => {
                 let mut curl = command(&found("curl")?)?;
                 // The first option keeps the user's own settings out.
@@ -191,8 +210,9 @@ impl Downloader {
     }
 }
 
-fn run_juggle(work: Work<'_>) -> anyhow::Result<Took> {
+fn run_juggle(work: Work<'_>, layout: Layout) -> anyhow::Result<Took> {
     let (juggle, run) = (Juggle::beside_this_program()?, work.directory.join("run"));
+    layout.establish(&run)?;
     let added = juggle.add(&run, work.items, work.directory)?;
     let stored = juggle.fetch_and_store(&run, Manner::FAST, work.items, work.directory)?;
     let owner = juggle::end_owner(&run)?;
@@ -202,8 +222,9 @@ fn run_juggle(work: Work<'_>) -> anyhow::Result<Took> {
     Ok(Took { seconds: added.seconds + stored.seconds, rss_kib })
 }
 
-fn run_juggle_fetch(work: Work<'_>) -> anyhow::Result<Took> {
+fn run_juggle_fetch(work: Work<'_>, layout: Layout) -> anyhow::Result<Took> {
     let (juggle, run) = (Juggle::beside_this_program()?, work.directory.join("run"));
+    layout.establish(&run)?;
     let fetch = juggle.fetch(&run, Manner::FAST, (work.items, work.items), work.directory)?;
     let took = fetch.wait()?;
     let owner = juggle::end_owner(&run)?;

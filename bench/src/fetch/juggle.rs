@@ -13,7 +13,11 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use flow::{blobs::BlobKind, durability::Durability};
+use blob_store::{local::compression::Compression, run_blobs::RunBlobs};
+use flow::{
+    blobs::{BlobKind, BlobName, BlobStore},
+    durability::Durability,
+};
 use queue::ledger::LANE_CAPACITY;
 use rustix::{
     net::sockopt::socket_peercred,
@@ -227,10 +231,11 @@ pub fn end_owner(run: &Path) -> anyhow::Result<Option<u64>> {
 /// If one is not.
 pub fn must_be_stored(run: &Path, items: &[Item], prose: &Prose) -> anyhow::Result<()> {
     must_hold(run, BlobKind::Raw, items, prose)?;
+    let blobs = open(run)?;
     for kind in [BlobKind::Text, BlobKind::Meta] {
         for item in items {
-            let path = blob(run, kind, item)?;
-            ensure!(path.is_file(), "'{}' is missing", path.display());
+            let name = name(kind, item)?;
+            ensure!(blobs.len(&name)?.is_some(), "'{}' is missing", name.relative_path().display());
         }
     }
     Ok(())
@@ -241,10 +246,19 @@ pub fn must_be_stored(run: &Path, items: &[Item], prose: &Prose) -> anyhow::Resu
 /// # Errors
 /// If one has not.
 pub fn must_hold(run: &Path, kind: BlobKind, items: &[Item], prose: &Prose) -> anyhow::Result<()> {
-    items.iter().try_for_each(|item| prose.must_be_at(&blob(run, kind, item)?, item.seed, item.bytes))
+    let blobs = open(run)?;
+    items.iter().try_for_each(|item| {
+        let name = name(kind, item)?;
+        let path = name.relative_path();
+        let blob = blobs.open(&name).with_context(|| format!("'{}'", path.display()))?;
+        prose.must_be_read(blob, &path, item.seed, item.bytes)
+    })
 }
 
-fn blob(run: &Path, kind: BlobKind, item: &Item) -> anyhow::Result<PathBuf> {
-    let name = flow::blobs::BlobName::new(kind, item.id.parse()?);
-    Ok(run.join(name.relative_path()))
+fn open(run: &Path) -> anyhow::Result<RunBlobs> {
+    Ok(RunBlobs::open(run, Durability::Process, Compression::default())?)
+}
+
+fn name(kind: BlobKind, item: &Item) -> anyhow::Result<BlobName> {
+    Ok(BlobName::new(kind, item.id.parse()?))
 }

@@ -65,16 +65,31 @@ impl Prose {
     /// # Errors
     /// If it cannot be read, or does not.
     pub fn must_be_at(&self, path: &Path, seed: u64, bytes: u64) -> anyhow::Result<()> {
+        let file = File::open(path).with_context(|| format!("'{}'", path.display()))?;
+        self.must_be_read(file, path, seed, bytes)
+    }
+
+    /// Reads a text and compares it.
+    ///
+    /// # Errors
+    /// If it is not this text, or cannot be read.
+    pub fn must_be_read(
+        &self,
+        mut from: impl Read,
+        path: &Path,
+        seed: u64,
+        bytes: u64,
+    ) -> anyhow::Result<()> {
         let named = || format!("'{}'", path.display());
-        let mut file = File::open(path).with_context(named)?;
-        let length = file.metadata().with_context(named)?.len();
-        ensure!(length == bytes, "'{}' has {length} bytes, not {bytes}", path.display());
-        let mut found = [0; CHAPTER_BYTES];
+        let (mut found, mut length) = ([0; CHAPTER_BYTES], 0);
         for chapter in self.text(seed, bytes) {
             let found = &mut found[..chapter.len()];
-            file.read_exact(found).with_context(named)?;
+            from.read_exact(found).with_context(named)?;
             ensure!(*found == chapter[..], "'{}' does not have the bytes that were served", path.display());
+            length += chapter.len() as u64;
         }
+        let more = std::io::copy(&mut from, &mut std::io::sink()).with_context(named)?;
+        ensure!(more == 0, "'{}' has {} bytes, not {bytes}", path.display(), length + more);
         Ok(())
     }
 }
