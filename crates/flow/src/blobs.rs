@@ -215,7 +215,7 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Those of [`stage`](Self::stage), and of writing the bytes to where it stages.
     fn stage_bytes(&self, name: &BlobName, bytes: Vec<u8>) -> Result<StagedBlob, BlobError> {
         let mut staged = self.stage(name)?;
-        staged.write_all(&bytes).map_err(|error| BlobError::at(&staged.path(), error))?;
+        staged.write_all(&bytes).map_err(|error| BlobError::at(&name.relative_path(), error))?;
         Ok(staged)
     }
 
