@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn only_what_is_named_is_measured() {
         let all = only(&[]);
-        assert_eq!((all.files.len(), all.alone.len(), all.downloaders.len()), (2, 3, 8));
+        assert_eq!((all.files.len(), all.alone.len(), all.downloaders.len()), (2, 3, 10));
         let some = only(&["Books", "memory", "curl"]);
         assert_eq!((some.files, some.alone), (vec![Files::Books], vec![Alone::Memory]));
         assert_eq!(some.downloaders, [Downloader::Curl]);
