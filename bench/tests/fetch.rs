@@ -54,7 +54,7 @@ fn every_file_is_downloaded_and_each_downloader_has_a_row() {
     let (run, rows) = run(&only, output.path());
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let units = ["s", "files/s", "MB/s"];
-    let tools = ["juggle", "juggle fetch", "curl -Z 50 + sync"];
+    let tools = ["juggle", "juggle fetch", "juggle packed", "juggle packed fetch", "curl -Z 50 + sync"];
     let expected: Vec<_> = (0..2)
         .flat_map(|_| units.into_iter().flat_map(|unit| tools.into_iter().map(move |tool| (unit, tool))))
         .collect();
