@@ -24,7 +24,7 @@ const ORDER: [BlobKind; 8] = [
 /// The number of documents that are being published at the same time.
 const PUBLISHING_MAX: usize = 64;
 
-/// What was copied.
+/// The result of [`copy_blobs`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Copied {
     /// The documents that `from` has.

@@ -14,5 +14,6 @@ pub mod packed;
 pub mod run_blobs;
 pub mod stored;
 
+mod commit_thread;
 mod failed_sync;
 mod parts;

@@ -22,7 +22,7 @@ pub mod compression;
 mod committer;
 pub(crate) mod directories;
 mod file_system;
-mod hard_links;
+pub(crate) mod hard_links;
 mod publish_op;
 pub(crate) mod staging;
 

@@ -4,8 +4,8 @@
 //! invariants:
 //!
 //! * Publications are appended in *groups*. A group is the records of its blobs, and then one record with its
-//!   commit (`commit.rs`), which says which blobs have changed and where they are. So a publication is visible as
-//!   a whole or not at all, and renaming moves no bytes.
+//!   commit (`commit.rs`), which says which blobs have changed and where they are. So a publication is visible
+//!   as a whole or not at all, and renaming moves no bytes.
 //! * A group is synced before the next one begins, and before its publications end. So only the last group of
 //!   a segment can be incomplete, and nothing of it was acknowledged.
 //! * Changes carry a logical time. Of two changes of a blob the later counts, in whatever segment it is. A
@@ -51,15 +51,11 @@ use flow::{
 
 pub use self::compaction::{Compacted, Compaction};
 use self::{
-    catalog::Catalog,
-    commit::Place,
-    committer::{Committer, date},
-    reader::RecordReader,
-    segment::SEGMENT_BYTES_MAX,
-    step::Step,
+    catalog::Catalog, commit::Place, committer::Committer, reader::RecordReader, segment::SEGMENT_BYTES_MAX,
+    step::Step, warc::date,
 };
 use crate::{
-    local::{directories, staging},
+    local::{directories, hard_links, staging},
     parts::Parts,
 };
 
@@ -111,12 +107,6 @@ impl PackedBlobs {
         Parts { spool: self.spool.clone() }
     }
 
-    /// Returns the number of syncs of segments since the start.
-    #[must_use]
-    pub fn syncs(&self) -> u64 {
-        self.committer.syncs()
-    }
-
     /// Locks the store for those who change many records. Publishing goes on.
     pub(crate) fn lock(&self) -> Result<File, BlobError> {
         let locked = File::open(&self.spool).and_then(|opened| opened.lock().map(|()| opened));
@@ -141,8 +131,7 @@ impl PackedBlobs {
 
     /// Returns whether two blobs have the same bytes. One that is damaged has others than it had.
     fn are_same(&self, one: &BlobName, other: &BlobName) -> Result<bool, BlobError> {
-        let (mut one, mut other) = (self.reader(one)?, self.reader(other)?);
-        match same_bytes(&mut one, &mut other) {
+        match hard_links::are_same(self.reader(one)?, self.reader(other)?) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
             same => same.map_err(|error| BlobError::at(&self.directory, error)),
         }
@@ -214,32 +203,6 @@ impl BlobStore for PackedBlobs {
             .read_whole()
             .map_err(|error| BlobError::at(&name.relative_path(), error))
     }
-}
-
-fn same_bytes(one: &mut RecordReader, other: &mut RecordReader) -> io::Result<bool> {
-    let mut windows = [vec![0; 64 << 10], vec![0; 64 << 10]];
-    loop {
-        let [left, right] = &mut windows;
-        let (filled, same) = (fill(one, left)?, fill(other, right)?);
-        if left[..filled] != right[..same] {
-            return Ok(false);
-        }
-        if filled == 0 {
-            return Ok(true);
-        }
-    }
-}
-
-/// Fills a buffer, unless the blob ends before.
-fn fill(reader: &mut RecordReader, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..])? {
-            0 => break,
-            bytes => filled += bytes,
-        }
-    }
-    Ok(filled)
 }
 
 #[cfg(test)]

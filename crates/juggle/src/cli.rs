@@ -1,6 +1,7 @@
 //! The command line: what can be typed. Other modules give it meaning.
 
 pub mod compare;
+pub mod config;
 pub mod distance;
 pub mod export;
 pub mod queue;
@@ -18,8 +19,8 @@ use clap_complete::Shell;
 use flow::{document::DocumentId, lane::Lane};
 
 use self::{
-    compare::CompareArgs, distance::DistanceArgs, export::ExportArgs, queue::QueueCommand,
-    sources::SourceArgs,
+    compare::CompareArgs, config::ConfigCommand, distance::DistanceArgs, export::ExportArgs,
+    queue::QueueCommand, sources::SourceArgs,
 };
 use crate::cat::NamedBlob;
 use settings::{args, duration::TimeSpan};
@@ -356,51 +357,6 @@ pub struct RebuildArgs {
     /// Also rebuild a queue that is not damaged
     #[arg(long)]
     pub force: bool,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// `juggle config …`
-#[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
-    /// Show each value and where it comes from
-    #[command(after_long_help = include_str!("cli/help/config-show.txt"))]
-    Show(ShowConfigArgs),
-    /// Change a remembered setting of the run directory
-    #[command(after_long_help = include_str!("cli/help/config-set.txt"))]
-    Set(ChangeConfigArgs),
-    /// Remove a remembered setting of the run directory
-    #[command(after_long_help = include_str!("cli/help/config-unset.txt"))]
-    Unset(UnsetConfigArgs),
-}
-
-/// `juggle config set`
-#[derive(Debug, Args)]
-pub struct ChangeConfigArgs {
-    /// Setting, or host.NAME.wait and host.NAME.max_connection_per_server for one host
-    pub key: String,
-    /// Value; several for a setting that can be repeated
-    #[arg(required = true, value_name = "VALUE")]
-    pub values: Vec<String>,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// `juggle config unset`
-#[derive(Debug, Args)]
-pub struct UnsetConfigArgs {
-    /// Setting, or host.NAME.wait and host.NAME.max_connection_per_server for one host
-    pub key: String,
-    /// Settings.
-    #[command(flatten)]
-    pub settings: args::Args,
-}
-
-/// `juggle config show`
-#[derive(Debug, Args)]
-pub struct ShowConfigArgs {
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,

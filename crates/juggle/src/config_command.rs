@@ -6,7 +6,7 @@ use corpus::reprocess::Reprocess;
 
 use crate::{
     blocking::blocking,
-    cli::{ChangeConfigArgs, ConfigCommand},
+    cli::config::{ChangeConfigArgs, ConfigCommand},
     directory,
     exit::{CliError, Exit},
     output::{Out, counted},

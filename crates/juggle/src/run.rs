@@ -9,7 +9,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::{
     add, cat,
     cli::{
-        self, Cli, Command, ConfigCommand, StageCli, help,
+        self, Cli, Command, StageCli,
+        config::ConfigCommand,
+        help,
         queue::{QueueCli, QueueCommand},
     },
     compare, config_command, convert, dashboard_command, distance_command,

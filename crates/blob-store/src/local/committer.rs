@@ -14,14 +14,14 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::Receiver,
     },
-    thread::{self, JoinHandle},
+    thread,
 };
 
 use flow::{
@@ -30,6 +30,7 @@ use flow::{
 };
 
 use crate::{
+    commit_thread::CommitThread,
     failed_sync::FailedSync,
     layout::{BlobDirectory, BlobPaths},
 };
@@ -52,14 +53,12 @@ const FEW_FILES: usize = 2;
 /// The same for directories. A sharded run directory has more.
 const FEW_DIRECTORIES: usize = 16;
 
-/// Passes publications to the committing thread. Joins it when dropped.
+/// Passes publications to the committing thread.
 #[derive(Debug)]
 pub(super) struct Committer {
     paths: BlobPaths,
     counters: Arc<SyncCounters>,
-    /// Callers send, the committing thread receives. The thread ends when this is dropped.
-    requests: Option<SyncSender<PublishRequest>>,
-    thread: Option<JoinHandle<()>>,
+    thread: CommitThread<PublishRequest>,
 }
 
 #[derive(Debug, Default)]
@@ -101,12 +100,10 @@ impl Committer {
             counters: Arc::clone(&counters),
             failed: None,
         };
-        let (requests, waiting) = sync_channel(WAITING_MAX);
-        let thread = thread::Builder::new()
-            .name("blob-committer".to_owned())
-            .spawn(move || committer.serve(&waiting))
+        let serve = move |waiting: &Receiver<PublishRequest>| committer.serve(waiting);
+        let thread = CommitThread::start("blob-committer", WAITING_MAX, serve)
             .map_err(|error| BlobError::at(paths.dir(), error))?;
-        Ok(Self { paths, counters, requests: Some(requests), thread: Some(thread) })
+        Ok(Self { paths, counters, thread })
     }
 
     /// Returns the number of syncs since the start.
@@ -119,24 +116,10 @@ impl Committer {
     /// Begins a publication. Waits if too many are under way.
     pub(super) fn begin_publishing(&self, operations: Vec<Result<PublishOp, BlobError>>) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
-        let requests = self.requests.as_ref().expect("only drop takes it");
-        if let Err(unsent) = requests.send(PublishRequest { operations, publisher }) {
-            let gone = io::Error::other("the committing thread has ended");
-            unsent.0.publisher.end(Err(BlobError::at(self.paths.dir(), gone)));
+        if let Err((unsent, error)) = self.thread.send(PublishRequest { operations, publisher }) {
+            unsent.publisher.end(Err(BlobError::at(self.paths.dir(), error)));
         }
         publishing
-    }
-}
-
-impl Drop for Committer {
-    fn drop(&mut self) {
-        // The thread ends when no sender is left, after all publications that wait.
-        drop(self.requests.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the committing thread panicked");
-        }
     }
 }
 
@@ -298,6 +281,8 @@ fn gather(first: PublishRequest, waiting: &Receiver<PublishRequest>) -> Vec<Publ
 
 #[cfg(test)]
 pub(super) mod testing {
+    use std::sync::mpsc::sync_channel;
+
     use flow::blobs::{StagedBlob, StagedBytes};
 
     use super::*;

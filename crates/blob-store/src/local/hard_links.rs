@@ -68,7 +68,8 @@ fn identity(found: &Metadata) -> (u64, u64) {
     (found.dev(), found.ino())
 }
 
-fn are_same(left: impl Read, right: impl Read) -> io::Result<bool> {
+/// Returns whether two readers give the same bytes.
+pub(crate) fn are_same(left: impl Read, right: impl Read) -> io::Result<bool> {
     let mut left = BufReader::with_capacity(BUFFER_BYTES, left);
     let mut right = BufReader::with_capacity(BUFFER_BYTES, right);
     loop {

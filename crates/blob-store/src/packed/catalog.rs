@@ -1,7 +1,7 @@
 //! What the segments of all processes hold, followed as they grow.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
@@ -43,6 +43,8 @@ pub(crate) struct Catalog {
 struct State {
     index: Index,
     segments: BTreeMap<u32, Followed>,
+    /// The numbers of files that are no segments. Each was reported once.
+    strangers: BTreeSet<u32>,
     /// The directory, and its time when it was last listed, if that is long enough ago to be sure of it.
     listed: Option<(File, Option<SystemTime>)>,
 }
@@ -56,7 +58,7 @@ struct Followed {
     end: u64,
     /// The length of the file when it was last looked at.
     seen: u64,
-    /// What was there when it was first seen is durable, or its writer lives and sees to it.
+    /// All that it had when it was first seen is durable, or its writer lives and sees to it.
     is_synced: bool,
     writer: Writer,
 }
@@ -239,11 +241,11 @@ impl State {
     fn refresh(&mut self, directory: &Path, durability: Durability) -> Result<(), BlobError> {
         let at = |error| BlobError::at(directory, error);
         self.list(directory).map_err(at)?;
-        let Self { index, segments, listed } = self;
+        let Self { index, segments, listed, .. } = self;
         let mut has_synced = false;
         for followed in segments.values_mut().filter(|followed| followed.may_grow()) {
-            let path = followed.segment.path.clone();
-            let at = |error| BlobError::at(&path, error);
+            let segment = Arc::clone(&followed.segment);
+            let at = |error| BlobError::at(&segment.path, error);
             if durability == Durability::Power && !followed.is_synced {
                 has_synced |= followed.sync_if_dead().map_err(at)?;
             }
@@ -269,7 +271,7 @@ impl State {
         let numbers = segment::numbers(directory)?;
         self.segments.retain(|number, _| numbers.binary_search(number).is_ok());
         for number in numbers {
-            if self.segments.contains_key(&number) {
+            if self.segments.contains_key(&number) || self.strangers.contains(&number) {
                 continue;
             }
             match Segment::open(directory, number) {
@@ -279,7 +281,10 @@ impl State {
                     let followed = Followed { segment, log, end, seen, is_synced, writer: Writer::Other };
                     self.segments.insert(number, followed);
                 }
-                Ok(None) => tracing::warn!("'{}' is no segment", segment::file_name(number)),
+                Ok(None) => {
+                    tracing::warn!("'{}' is no segment", segment::file_name(number));
+                    self.strangers.insert(number);
+                }
                 // Compaction has removed it since it was listed.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

@@ -19,7 +19,7 @@ const HASH_BYTES: usize = blake3::OUT_LEN;
 /// The key of a segment.
 pub(super) type SegmentKey = [u8; blake3::KEY_LEN];
 
-/// What one group of publications changes.
+/// The changes of one group of publications.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Commit {
     pub(super) ops: Vec<Op>,
@@ -87,6 +87,11 @@ impl Op {
     /// Returns the name of the blob, or `None` if a later version of juggle has written this.
     pub(super) fn name(&self) -> Option<BlobName> {
         Some(BlobName::new(self.kind()?, self.document.clone()))
+    }
+
+    /// Returns whether compaction has made this.
+    pub(super) fn is_copy(&self) -> bool {
+        self.copies > 0
     }
 
     /// Returns the version of the change.

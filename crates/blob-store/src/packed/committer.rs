@@ -5,24 +5,9 @@
 
 use std::{
     fs::File,
-    io,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread::{self, JoinHandle},
+    path::PathBuf,
+    sync::{Arc, mpsc::Receiver},
 };
-
-use flow::{
-    blobs::{BlobError, Kept, Publisher, Publishing},
-    clock::Clock,
-    durability::Durability,
-    locked_file::LockedFile,
-    safe_file,
-};
-use jiff::Timestamp;
 
 use super::{
     catalog::{Adopted, Catalog},
@@ -31,8 +16,15 @@ use super::{
     index_log::IndexLogWriter,
     segment::{Segment, file_name},
     step::Step,
+    warc::date,
 };
-use crate::failed_sync::FailedSync;
+use crate::{commit_thread::CommitThread, failed_sync::FailedSync};
+use flow::{
+    blobs::{BlobError, Kept, Publisher, Publishing},
+    durability::Durability,
+    locked_file::LockedFile,
+    safe_file,
+};
 
 /// The number of steps from which a group takes no further publication.
 const GROUP_STEPS_MAX: usize = 2048;
@@ -41,24 +33,23 @@ const GROUP_BYTES_MAX: u64 = 16 << 20;
 /// The maximum number of publications in the channel. Whoever begins further ones waits until there is room.
 const WAITING_MAX: usize = 256;
 
-/// Passes publications to the committing thread. Joins it when dropped.
+/// Passes publications to the committing thread.
 #[derive(Debug)]
 pub(super) struct Committer {
-    syncs: Arc<AtomicU64>,
-    /// Callers send, the committing thread receives. The thread ends when this is dropped.
-    requests: Option<SyncSender<Request>>,
-    thread: Option<JoinHandle<()>>,
+    directory: PathBuf,
+    thread: CommitThread<Request>,
 }
 
+#[derive(Debug)]
 struct Request {
     /// The steps, up to the first that could not be prepared.
     steps: Vec<Result<Step, BlobError>>,
-    /// What happens to the segment then.
+    /// The fate of the segment.
     then: Then,
     publisher: Publisher,
 }
 
-/// What happens to a segment after a group.
+/// The fate of a segment after a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
     /// The next group is appended to it.
@@ -71,7 +62,6 @@ enum Then {
 struct SegmentWriter {
     catalog: Arc<Catalog>,
     durability: Durability,
-    syncs: Arc<AtomicU64>,
     /// The directory of the segments. No segment is removed while this has a shared lock.
     gate: File,
     /// The segment that is appended to. None before the first publication, and when the last one was full.
@@ -92,28 +82,13 @@ struct Active {
 impl Committer {
     /// Starts the committing thread.
     pub(super) fn start(catalog: Arc<Catalog>, durability: Durability) -> Result<Self, BlobError> {
-        let syncs = Arc::<AtomicU64>::default();
         let directory = catalog.directory().to_owned();
-        let gate = File::open(&directory).map_err(|error| BlobError::at(&directory, error))?;
-        let mut writer = SegmentWriter {
-            gate,
-            catalog,
-            durability,
-            syncs: Arc::clone(&syncs),
-            active: None,
-            failed: None,
-        };
-        let (requests, waiting) = sync_channel(WAITING_MAX);
-        let thread = thread::Builder::new()
-            .name("segment-writer".to_owned())
-            .spawn(move || writer.serve(&waiting))
-            .map_err(|error| BlobError::at(&directory, error))?;
-        Ok(Self { syncs, requests: Some(requests), thread: Some(thread) })
-    }
-
-    /// Returns the number of syncs since the start.
-    pub(super) fn syncs(&self) -> u64 {
-        self.syncs.load(Ordering::Relaxed)
+        let at = |error| BlobError::at(&directory, error);
+        let gate = File::open(&directory).map_err(at)?;
+        let mut writer = SegmentWriter { gate, catalog, durability, active: None, failed: None };
+        let serve = move |waiting: &Receiver<Request>| writer.serve(waiting);
+        let thread = CommitThread::start("segment-writer", WAITING_MAX, serve).map_err(at)?;
+        Ok(Self { directory, thread })
     }
 
     /// Begins a publication. Waits if too many are under way.
@@ -128,24 +103,10 @@ impl Committer {
 
     fn request(&self, steps: Vec<Result<Step, BlobError>>, then: Then) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
-        let requests = self.requests.as_ref().expect("only drop takes it");
-        if let Err(unsent) = requests.send(Request { steps, then, publisher }) {
-            let gone = io::Error::other("the committing thread has ended");
-            unsent.0.publisher.end(Err(BlobError::at(Path::new("segments"), gone)));
+        if let Err((unsent, error)) = self.thread.send(Request { steps, then, publisher }) {
+            unsent.publisher.end(Err(BlobError::at(&self.directory, error)));
         }
         publishing
-    }
-}
-
-impl Drop for Committer {
-    fn drop(&mut self) {
-        // The thread ends when no sender is left, after all publications that wait.
-        drop(self.requests.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the committing thread panicked");
-        }
     }
 }
 
@@ -221,7 +182,6 @@ impl SegmentWriter {
             }
         };
         if self.durability == Durability::Power && written.must_be_durable {
-            self.syncs.fetch_add(1, Ordering::Relaxed);
             let path = || active.segment.path.clone();
             active.file.sync_data().map_err(|error| GroupError::Sync(path(), error))?;
         }
@@ -324,10 +284,4 @@ impl Request {
         };
         self.steps.iter().map(bytes).sum()
     }
-}
-
-/// Returns the present time as a field of a record has it.
-pub(super) fn date() -> String {
-    let now = i64::try_from(Clock::start().now_ms()).unwrap_or(i64::MAX);
-    Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -3,8 +3,8 @@
 //! A segment may be removed when nothing in it is needed. These are needed: the records that blobs are in,
 //! whatever segment has the change that says so; the last change of a blob; and its removal, as long as another
 //! segment has an earlier change. Each needed change is written again with its own time, in another segment,
-//! with its record if that is in the segment. A blob that is changed meanwhile is left out. So at any moment, and after a crash, all blobs are where they were or where
-//! they have been copied to.
+//! with its record if that is in the segment. A blob that is changed meanwhile is left out. So at any moment,
+//! and after a crash, all blobs are where they were or where they have been copied to.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
@@ -32,7 +32,7 @@ const CHANGES_AT_A_TIME: usize = 512;
 /// The number of bytes from which no further change is copied at the same time.
 const BYTES_AT_A_TIME: u64 = 16 << 20;
 
-/// What compaction has done, or would do.
+/// The result of compaction, or of a dry run of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compacted {
     /// The file names of the segments.

@@ -107,8 +107,8 @@ impl<'a> Group<'a> {
             return Err(error);
         }
         let Self { commit, at: end, copied, .. } = self;
-        // A removal need not be durable.
-        let must_be_durable = commit.ops.iter().any(|op| op.place.is_some());
+        // A removal need not be durable. A copy of one must be, because the original is removed then.
+        let must_be_durable = commit.ops.iter().any(|op| op.place.is_some() || op.is_copy());
         Ok(WrittenGroup { commit, content, end, must_be_durable, copied })
     }
 
@@ -331,5 +331,24 @@ mod tests {
         };
         assert_eq!(written(&["one", "cut-off", "two"]), written(&["one", "two"]));
         assert_eq!(written(&["cut-off", "one"]), written(&["one"]));
+    }
+
+    #[test]
+    fn the_copy_of_a_removal_must_be_durable_and_a_removal_need_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(dir.path()).unwrap();
+        let file = tempfile::tempfile_in(dir.path()).unwrap();
+        let (spool, time) = (name(BlobKind::Spool, "PG84"), catalog.next_time());
+        let removal = Op::new(&spool, time, None);
+        catalog.apply(1, &Commit { ops: vec![removal.clone()] }, 0);
+        let mut group = Group::begin(&catalog, &file, 2, 0);
+        group.take(vec![Ok(Step::Copy { op: removal, from: None })]).unwrap();
+        assert!(group.finish(&KEY, "").unwrap().must_be_durable);
+
+        let place = Place { segment: 1, record: 0, head: 1, crc: 0, bytes: 1 };
+        catalog.apply(1, &Commit { ops: vec![Op::new(&spool, time + 1, Some(place))] }, 0);
+        let mut group = Group::begin(&catalog, &file, 2, 0);
+        group.take(vec![Ok(Step::Remove(spool))]).unwrap();
+        assert!(!group.finish(&KEY, "").unwrap().must_be_durable);
     }
 }

@@ -40,11 +40,11 @@ impl Index {
         self.clock = self.clock.max(op.at);
         let Some(kind) = op.kind() else { return };
         let new = Entry { kind, version: op.version(), place: op.place };
-        if !self.documents.contains_key(&op.document) {
+        // Not `entry`, which would clone the id of each change.
+        let Some(entries) = self.documents.get_mut(&op.document) else {
             self.documents.insert(op.document.clone(), vec![new]);
             return;
-        }
-        let entries = self.documents.get_mut(&op.document).expect("it was found");
+        };
         match entries.iter_mut().find(|entry| entry.kind == kind) {
             None => entries.push(new),
             Some(entry) if entry.version <= new.version => *entry = new,

@@ -30,12 +30,17 @@ const WINDOW_BYTES: usize = 1 << 20;
 
 /// Reads the key at the beginning of the index log of a segment, if there is a log.
 pub(super) fn read_key(directory: &Path, number: u32) -> io::Result<Option<SegmentKey>> {
+    Ok(open(directory, number)?.map(|(_, key)| key))
+}
+
+/// Opens the file of a log, and reads its key. Returns `None` if there is none, or not all of the key.
+fn open(directory: &Path, number: u32) -> io::Result<Option<(File, SegmentKey)>> {
     let file = match safe_file::open(&segment::index_path(directory, number)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
     let mut key = SegmentKey::default();
-    Ok((read_up_to(&file, &mut key, 0)? == key.len()).then_some(key))
+    Ok((read_up_to(&file, &mut key, 0)? == key.len()).then_some((file, key)))
 }
 
 /// Reads an index log, which may grow.
@@ -53,13 +58,8 @@ pub(super) struct IndexLog {
 impl IndexLog {
     /// Opens the log of a segment. Returns `None` if there is none, or if it is that of another segment.
     pub(super) fn open(directory: &Path, number: u32, key: &SegmentKey) -> io::Result<Option<Self>> {
-        let file = match safe_file::open(&segment::index_path(directory, number)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        let mut found = SegmentKey::default();
-        let is_ours = read_up_to(&file, &mut found, 0)? == found.len() && found == *key;
-        Ok(is_ours.then_some(Self { file, end: KEY_BYTES, seen: 0, segment_end: 0 }))
+        let ours = open(directory, number)?.filter(|(_, found)| found == key);
+        Ok(ours.map(|(file, _)| Self { file, end: KEY_BYTES, seen: 0, segment_end: 0 }))
     }
 
     /// Passes the commits of all frames that are new since the last time to `take`.

@@ -107,7 +107,7 @@ fn is_whole(segment: &Segment, commit: &Commit, begin: u64) -> io::Result<bool> 
 }
 
 /// Returns the CRC-32 of the bytes between two offsets, or `None` if the file ends before.
-pub(super) fn crc_of(file: &File, mut from: u64, to: u64) -> io::Result<Option<u32>> {
+fn crc_of(file: &File, mut from: u64, to: u64) -> io::Result<Option<u32>> {
     let mut hasher = crc32fast::Hasher::new();
     let mut window = Vec::new();
     while from < to {

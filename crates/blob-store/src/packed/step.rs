@@ -19,6 +19,7 @@ use super::{
 const WINDOW_BYTES: usize = 256 << 10;
 
 /// One step of a publication.
+#[derive(Debug)]
 pub(super) enum Step {
     /// Appends a record, and gives its blob this place.
     Place(Record),
@@ -33,6 +34,7 @@ pub(super) enum Step {
 }
 
 /// A record that is ready to be appended.
+#[derive(Debug)]
 pub(super) struct Record {
     pub(super) name: BlobName,
     pub(super) head: Vec<u8>,
@@ -43,6 +45,7 @@ pub(super) struct Record {
 }
 
 /// The content of a record.
+#[derive(Debug)]
 pub(super) enum Content {
     Memory(Vec<u8>),
     Unnamed(File),

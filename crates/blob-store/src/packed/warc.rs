@@ -5,7 +5,11 @@
 
 use std::fmt::Write as _;
 
-use flow::blobs::{BlobKind, BlobName};
+use flow::{
+    blobs::{BlobKind, BlobName},
+    clock::Clock,
+};
+use jiff::Timestamp;
 use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -150,4 +154,10 @@ fn hex(bytes: &[u8]) -> String {
         write!(hex, "{byte:02x}").expect("a string takes all");
         hex
     })
+}
+
+/// Returns the present time as a field of a record has it.
+pub(super) fn date() -> String {
+    let now = i64::try_from(Clock::start().now_ms()).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
