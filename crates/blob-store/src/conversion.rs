@@ -35,9 +35,9 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies all blobs of `from` to `to`, and removes blobs of `to` that `from` does not have. Documents that are
-/// there already, with the same bytes, are left alone, so a copy that was interrupted is continued. Nobody may
-/// publish in either meanwhile. `on_progress` gets the number of documents so far and of all.
+/// Copies all blobs of `from` to `to`, and removes blobs of `to` that `from` does not have. Skips documents that
+/// are there already with the same bytes, so it continues an interrupted copy. Neither store may change
+/// meanwhile. `on_progress` gets the number of documents so far and of all.
 ///
 /// # Errors
 /// An error if a blob cannot be read, is damaged or cannot be written. What was copied stays.

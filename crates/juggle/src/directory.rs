@@ -87,11 +87,8 @@ pub async fn open_blobs(settings: &Settings) -> Result<RunBlobs, CliError> {
         // The layout is fixed before the store is opened: opening a new directory would choose the default.
         layout.map_or(Ok(()), |layout| layout.establish(&run)).map_err(refused_layout)?;
         if Layout::of(&run)? == Layout::Packed && compression != Compression::default() {
-            return Err(CliError::new(
-                Exit::Usage,
-                "--compress compresses files, and the layout packed has none",
-            )
-            .advise("Use --layout flat or sharded for compressed files, or leave out --compress."));
+            return Err(CliError::new(Exit::Usage, "--compress is not available with the layout packed")
+                .advise("Use --layout flat or sharded for compressed files, or leave out --compress."));
         }
         Ok::<_, CliError>(RunBlobs::open(&run, durability, compression)?)
     });

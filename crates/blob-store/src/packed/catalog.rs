@@ -44,7 +44,7 @@ struct State {
     index: Index,
     segments: BTreeMap<u32, Followed>,
     /// The numbers of files that are no segments. Each was reported once.
-    strangers: BTreeSet<u32>,
+    ignored: BTreeSet<u32>,
     /// The directory, and its time when it was last listed, if that is long enough ago to be sure of it.
     listed: Option<(File, Option<SystemTime>)>,
 }
@@ -271,7 +271,7 @@ impl State {
         let numbers = segment::numbers(directory)?;
         self.segments.retain(|number, _| numbers.binary_search(number).is_ok());
         for number in numbers {
-            if self.segments.contains_key(&number) || self.strangers.contains(&number) {
+            if self.segments.contains_key(&number) || self.ignored.contains(&number) {
                 continue;
             }
             match Segment::open(directory, number) {
@@ -283,7 +283,7 @@ impl State {
                 }
                 Ok(None) => {
                     tracing::warn!("'{}' is no segment", segment::file_name(number));
-                    self.strangers.insert(number);
+                    self.ignored.insert(number);
                 }
                 // Compaction has removed it since it was listed.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -236,9 +236,9 @@ impl SegmentWriter {
         let length = file.metadata().map_err(at)?.len();
         if length > end {
             tracing::info!(
-                "'{}' ends in {} bytes that were never acknowledged",
-                path.display(),
-                length - end
+                "removed an incomplete group of {} bytes at the end of '{}'",
+                length - end,
+                path.display()
             );
             file.set_len(end).map_err(at)?;
         }

@@ -47,7 +47,7 @@ impl Read for RecordReader {
         }
         let read = self.segment.file.read_at(&mut buffer[..length], self.at)?;
         if read == 0 {
-            return Err(io::Error::new(ErrorKind::InvalidData, "its segment ends before it does"));
+            return Err(io::Error::new(ErrorKind::InvalidData, "its segment is too short"));
         }
         self.hasher.update(&buffer[..read]);
         self.at += read as u64;
