@@ -34,7 +34,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob, StagedFile},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publisher, StagedBlob, StagedFile},
     document::DocumentId,
     durability::Durability,
     safe_file,
@@ -142,17 +142,6 @@ impl LocalBlobs {
         locked.map_err(|error| BlobError::at(&path, error))
     }
 
-    /// Creates the shard of a blob. It is synced when something is published in it.
-    fn create_shard(&self, name: &BlobName) -> Result<(), BlobError> {
-        let directory = self.paths.directory(name);
-        if directory.above().is_none() {
-            return Ok(());
-        }
-        let path = self.paths.path_of(directory);
-        directories::create(&path, Durability::Process)?;
-        safe_file::must_be_directory(&path).map_err(|error| BlobError::at(&path, error))
-    }
-
     /// Opens the file of a blob, or returns `None` if there is no such blob.
     fn locate(&self, name: &BlobName) -> Result<Option<BlobFile>, BlobError> {
         match self.open_file(name) {
@@ -199,7 +188,7 @@ impl LocalBlobs {
 
 impl BlobStore for LocalBlobs {
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError> {
-        self.create_shard(name)?;
+        directories::create_shard(&self.paths, name)?;
         staging::stage(name, &self.paths.path(name)).map(Into::into)
     }
 
@@ -207,16 +196,17 @@ impl BlobStore for LocalBlobs {
         staging::resume(name, &self.paths.path(name))
     }
 
-    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+    fn publish_for(&self, changes: Vec<Change>, publisher: Publisher) {
         for change in &changes {
             // The shard of a staged blob exists.
             if let Change::Renamed { to, .. } = change
-                && let Err(error) = self.create_shard(to)
+                && let Err(error) = directories::create_shard(&self.paths, to)
             {
-                return Publishing::ended(Err(error));
+                return publisher.end(Err(error));
             }
         }
-        self.committer.begin_publishing(publish_op::operations(changes, &self.paths, &self.compression))
+        self.committer
+            .publish_for(publish_op::operations(changes, &self.paths, &self.compression), publisher);
     }
 
     /// # Errors

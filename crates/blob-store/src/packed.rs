@@ -40,9 +40,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{
-        BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob, StagedBytes, StagedFile,
-    },
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publisher, StagedBlob, StagedFile},
     document::DocumentId,
     durability::Durability,
     safe_file,
@@ -143,16 +141,12 @@ impl BlobStore for PackedBlobs {
         Ok(StagedBlob::in_memory(name.clone(), MEMORY_MAX, &self.spool))
     }
 
-    fn stage_bytes(&self, name: &BlobName, bytes: Vec<u8>) -> Result<StagedBlob, BlobError> {
-        Ok(StagedBlob { name: name.clone(), bytes: StagedBytes::Memory(bytes) })
-    }
-
     fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         staging::resume(name, &self.spool.join(name.file_name()))
     }
 
-    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
-        self.committer.begin_publishing(step::prepare(changes, &date()))
+    fn publish_for(&self, changes: Vec<Change>, publisher: Publisher) {
+        self.committer.publish_for(step::prepare(changes, &date()), publisher);
     }
 
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {

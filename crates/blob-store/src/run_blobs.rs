@@ -7,7 +7,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob, StagedFile},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publisher, StagedBlob, StagedFile},
     document::DocumentId,
     durability::Durability,
 };
@@ -123,16 +123,12 @@ impl BlobStore for RunBlobs {
         self.store().stage(name)
     }
 
-    fn stage_bytes(&self, name: &BlobName, bytes: Vec<u8>) -> Result<StagedBlob, BlobError> {
-        self.store().stage_bytes(name, bytes)
-    }
-
     fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         self.store().resume(name)
     }
 
-    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
-        self.store().begin_publishing(changes)
+    fn publish_for(&self, changes: Vec<Change>, publisher: Publisher) {
+        self.store().publish_for(changes, publisher);
     }
 
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {

@@ -66,7 +66,7 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
         report.duplicates.extend(first.clone().map(|first| (name.document.clone(), first)));
         if first != meta.duplicate_of {
             report.changed += 1;
-            rewritten.push(records::stage(blobs, &name, &Meta { duplicate_of: first, ..meta })?);
+            rewritten.push(records::stage(name, &Meta { duplicate_of: first, ..meta })?);
             // A publication costs syncs, and its open files cost descriptors.
             if rewritten.len() == GROUP {
                 blobs.publish(std::mem::take(&mut rewritten))?;

@@ -65,16 +65,13 @@ pub fn read_whole<T: DeserializeOwned>(
         .map_err(|error| BlobError::Damaged { path: name.relative_path(), source: error.into() })
 }
 
-/// Stages a record with its checksum, so that it can be published.
+/// Stages a record with its checksum in memory, so that it can be published.
 ///
 /// # Errors
-/// Returns the errors of [`BlobStore::stage`], and those of writing to the staged file.
-pub fn stage(
-    blobs: &dyn BlobStore,
-    name: &BlobName,
-    record: &impl Serialize,
-) -> Result<StagedBlob, BlobError> {
-    let bytes = record::to_bytes(record);
-    let bytes = bytes.map_err(|error| BlobError::at(&name.relative_path(), error.into()))?;
-    blobs.stage_bytes(name, bytes)
+/// Returns [`BlobError::Io`] if the record cannot be written as JSON.
+pub fn stage(name: BlobName, record: &impl Serialize) -> Result<StagedBlob, BlobError> {
+    match record::to_bytes(record) {
+        Ok(bytes) => Ok(StagedBlob::with_bytes(name, bytes)),
+        Err(error) => Err(BlobError::at(&name.relative_path(), error.into())),
+    }
 }

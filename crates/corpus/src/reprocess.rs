@@ -14,7 +14,7 @@ use flow::{
     atomic_file,
     blobs::{BlobError, BlobKind, BlobStore},
     document::DocumentId,
-    job::{JobId, JobState, NewJob, OnDuplicate, Selection},
+    job::{JobId, JobState, NewJob, Selection},
     lane::Lane,
     payload::ProcessJob,
     queue::{BATCH_MAX, QueueAdmin, QueueError},
@@ -116,12 +116,8 @@ fn stale(blobs: &dyn BlobStore, identity: &ProcessorIdentity) -> Result<Vec<Proc
             return Ok(None);
         }
         let of_text = |meta: Meta| {
-            let job = ProcessJob {
-                document: meta.document,
-                text_blake3: meta.text.blake3,
-                known: OnDuplicate::Absorb,
-            };
-            (meta.text.bytes, job)
+            let bytes = meta.text.bytes;
+            (bytes, ProcessJob::of_text(meta.document, meta.text.blake3, bytes))
         };
         // A missing meta is damage, which verifying reports and repairs.
         Ok(Meta::read(blobs, &document)?.map(of_text))

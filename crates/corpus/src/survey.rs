@@ -116,7 +116,7 @@ impl Surveyor<'_> {
                 known: OnDuplicate::Absorb,
                 lost: 0,
             },
-            process: ProcessJob { document, text_blake3: meta.text.blake3, known: OnDuplicate::Absorb },
+            process: ProcessJob::of_text(document, meta.text.blake3, meta.text.bytes),
         }
     }
 }

@@ -174,7 +174,8 @@ impl Fetch {
         let expected = Expectation { checksums: Checksums::of(&job.listed), stored, soft_ban };
         if target.url.scheme() == "file" {
             let (spools, url) = (self.spools.clone(), target.url.clone());
-            let copy = FileCopy { spools, url, name, expected, bytes_max: self.config.body_bytes_max };
+            let (bytes_max, is_first_attempt) = (self.config.body_bytes_max, attempt.number <= 1);
+            let copy = FileCopy { spools, url, name, expected, bytes_max, is_first_attempt };
             return copy.run(Arc::clone(&self.counters)).await;
         }
         let download = Download {

@@ -15,7 +15,8 @@ mod error;
 mod staged;
 
 use std::{
-    io::{self, Read, Write},
+    fmt,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -143,22 +144,21 @@ pub enum Change {
 #[must_use = "nothing is durable before the publication has ended"]
 pub struct Publishing(oneshot::Receiver<Result<(), BlobError>>);
 
-/// The other side of a [`Publishing`], which ends it. If it is dropped, the publication fails.
-#[derive(Debug)]
-pub struct Publisher(oneshot::Sender<Result<(), BlobError>>);
+/// Takes the result of a publication, once. It is called by the thread that ends the publication, so it must
+/// not block. If the publication is abandoned, it is dropped.
+pub struct Publisher(Box<dyn FnOnce(Result<(), BlobError>) + Send>);
 
 impl Publishing {
     /// Creates a publication in progress, and the value that ends it.
     pub fn begun() -> (Publisher, Self) {
-        let (publisher, publishing) = oneshot::channel();
-        (Publisher(publisher), Self(publishing))
-    }
-
-    /// Creates a publication that has ended.
-    pub fn ended(result: Result<(), BlobError>) -> Self {
-        let (publisher, publishing) = Self::begun();
-        publisher.end(result);
-        publishing
+        let (ended, publishing) = oneshot::channel();
+        let publisher = Publisher::new(move |result| {
+            // The caller may have been cancelled. The publication does not depend on it.
+            if ended.send(result).is_err() {
+                tracing::debug!("no caller waits for this publication any more");
+            }
+        });
+        (publisher, Self(publishing))
     }
 
     /// Blocks the thread until the publication has ended.
@@ -185,12 +185,20 @@ impl Publishing {
 }
 
 impl Publisher {
+    /// Returns the publisher that passes the result to `end`.
+    pub fn new(end: impl FnOnce(Result<(), BlobError>) + Send + 'static) -> Self {
+        Self(Box::new(end))
+    }
+
     /// Ends the publication.
     pub fn end(self, result: Result<(), BlobError>) {
-        // The caller may have been cancelled. The publication does not depend on it.
-        if self.0.send(result).is_err() {
-            tracing::debug!("no caller waits for this publication any more");
-        }
+        (self.0)(result);
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Publisher")
     }
 }
 
@@ -198,7 +206,7 @@ fn given_up() -> BlobError {
     BlobError::at(Path::new("."), io::Error::other("the publication was abandoned"))
 }
 
-/// A blob store. Its methods block, so async code calls them in a blocking task.
+/// A blob store. Its methods block, so async code calls them in a blocking task, if they do not say otherwise.
 ///
 /// Every method fails with [`BlobError::DiskFull`] or [`BlobError::Machine`] if the machine is the cause, and
 /// with [`BlobError::Io`] for other errors of the operating system.
@@ -209,16 +217,6 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Only those of the [trait](Self).
     fn stage(&self, name: &BlobName) -> Result<StagedBlob, BlobError>;
 
-    /// Stages a blob with all of its bytes, which are in memory.
-    ///
-    /// # Errors
-    /// Those of [`stage`](Self::stage), and of writing the bytes to where it stages.
-    fn stage_bytes(&self, name: &BlobName, bytes: Vec<u8>) -> Result<StagedBlob, BlobError> {
-        let mut staged = self.stage(name)?;
-        staged.write_all(&bytes).map_err(|error| BlobError::at(&name.relative_path(), error))?;
-        Ok(staged)
-    }
-
     /// Continues the blob that was staged under this name by an earlier `resume` of any process, or begins
     /// it.
     ///
@@ -227,8 +225,17 @@ pub trait BlobStore: Send + Sync + 'static {
     fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError>;
 
     /// Begins to publish: staged bytes become durable, then all changes visible. Publications at the same
-    /// time share their cost, so a caller with many of them begins the next before the first has ended.
-    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing;
+    /// time share their cost, so a caller with many of them begins the next before the first has ended. If all
+    /// changes are blobs of [`BlobKind::Spool`] in memory, nothing is read or written before it returns, so
+    /// async code may call it.
+    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+        let (publisher, publishing) = Publishing::begun();
+        self.publish_for(changes, publisher);
+        publishing
+    }
+
+    /// Does the same as [`begin_publishing`](Self::begin_publishing), and passes the result to `publisher`.
+    fn publish_for(&self, changes: Vec<Change>, publisher: Publisher);
 
     /// Publishes blobs and waits until they are durable. They replace earlier blobs of the same names.
     ///

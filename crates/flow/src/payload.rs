@@ -183,9 +183,20 @@ pub struct ProcessJob {
     pub document: DocumentId,
     /// The BLAKE3 of the text, as 64 hex digits.
     pub text_blake3: String,
+    /// The length of the text in bytes. `None` in jobs of older versions: then it is looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_bytes: Option<u64>,
     /// The rule if there is a job of this document already. A changed document replaces it.
     #[serde(default, skip_serializing_if = "is_absorbed")]
     pub known: OnDuplicate,
+}
+
+impl ProcessJob {
+    /// Returns the job of a text, unless there is one already.
+    #[must_use]
+    pub const fn of_text(document: DocumentId, blake3: String, bytes: u64) -> Self {
+        Self { document, text_blake3: blake3, text_bytes: Some(bytes), known: OnDuplicate::Absorb }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]

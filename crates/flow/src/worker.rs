@@ -227,7 +227,13 @@ impl<'w> Loop<'w> {
                     self.start_claimed(claimed, claimed_at).await;
                 }
                 Some(()) = OptionFuture::from(self.no_claim_before.map(sleep_until)) => self.no_claim_before = None,
-                Some(joined) = self.tasks.join_next() => self.count(joined),
+                Some(joined) = self.tasks.join_next() => {
+                    self.count(joined);
+                    // All that have ended make room for one claim.
+                    while let Some(joined) = self.tasks.try_join_next() {
+                        self.count(joined);
+                    }
+                }
                 _ = beat.tick() => self.extend().await,
                 () = shutdown.reached(Phase::Draining), if self.stop.is_none() => {}
                 () = shutdown.reached(Phase::Now) => {}

@@ -112,6 +112,11 @@ pub struct PipelineArgs {
         conflicts_with = "refresh"
     )]
     pub locked: Option<Option<PathBuf>>,
+    /// Stop after this stage: fetch, store or process
+    ///
+    /// The jobs of the stages after it stay in the queue. Run `juggle process` or the whole pipeline to go on.
+    #[arg(long, value_name = "STAGE", conflicts_with = "locked")]
+    pub until: Option<Lane>,
     /// Show the run in a browser while it runs; prints the URL [address: 127.0.0.1:0, a free port]
     #[arg(
         long,

@@ -36,7 +36,8 @@ pub async fn run(args: &PipelineArgs, settings: &Settings, out: &Out) -> Result<
     }
     // Signals are caught from here on; before, Ctrl-C ends the process at once.
     let (locked, dashboard) = (args.locked.clone(), args.dashboard);
-    let run = StageRun { locked, dashboard, ..StageRun::new(&Lane::ALL, Until::Drained)? };
+    let lanes = &Lane::ALL[..=args.until.unwrap_or(Lane::Process).index()];
+    let run = StageRun { locked, dashboard, ..StageRun::new(lanes, Until::Drained)? };
     match (&args.sample, &args.sample_output) {
         // Offline, no host can be probed. A lock describes another corpus than the sample library.
         (Some(sample), Some(output)) if settings.network == Network::Online && args.locked.is_none() => {

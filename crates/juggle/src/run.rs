@@ -75,7 +75,7 @@ where
     // After the log is open, which reports a failure.
     raise_file_limit();
     let out = Out::new(&settings, bars);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(CliError::unstarted(&error))),
     };

@@ -84,7 +84,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let document: flow::document::DocumentId = format!("file-{number}").parse()?;
         blobs.put(BlobName::new(BlobKind::Text, document.clone()), &text);
         let text_blake3 = blake3::hash(&text).to_hex().to_string();
-        let job = ProcessJob { document: document.clone(), text_blake3, known: OnDuplicate::Absorb };
+        let job = ProcessJob::of_text(document.clone(), text_blake3, text.len() as u64);
         stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result()?;
         let mut out = io::stdout().lock();
         writeln!(out, "{}", path.display())?;

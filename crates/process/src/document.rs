@@ -14,7 +14,7 @@ use std::{
 
 use corpus::stats;
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, StagedBlob},
     document::DocumentId,
     payload::ProcessJob,
 };
@@ -52,22 +52,20 @@ pub(crate) enum Processed {
     },
 }
 
-/// The publication in progress, and the length in bytes of the text that was processed.
-pub(crate) type Computed = (Publishing, u64);
-
 impl Processed {
-    /// Begins to publish the results. Existing ones are published again, because a run that was killed may
-    /// have left their names unsynced.
-    pub(crate) fn begin_publishing(self, document: &DocumentId, blobs: &dyn BlobStore) -> Computed {
+    /// Returns the changes that publish the results, and the length in bytes of the text that was processed.
+    /// Existing results are published again, because a run that was killed may have left their names
+    /// unsynced.
+    pub(crate) fn into_changes(self, document: &DocumentId) -> (Vec<Change>, u64) {
         match self {
             Self::Current => {
                 let names = [BlobKind::Tokens, BlobKind::Counts, BlobKind::Stats]
                     .map(|kind| BlobName::new(kind, document.clone()));
                 let changes = names.map(|name| Change::Renamed { from: name.clone(), to: name });
-                (blobs.begin_publishing(changes.into()), 0)
+                (changes.into(), 0)
             }
             Self::Staged { results, text_bytes } => {
-                (blobs.begin_publishing(results.into_iter().map(Change::Staged).collect()), text_bytes)
+                (results.into_iter().map(Change::Staged).collect(), text_bytes)
             }
         }
     }

@@ -10,7 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use flow::{
-    blobs::{BlobKind, BlobName, BlobStore},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publisher},
     counters::Counters,
     lane::Lane,
     payload::{Nothing, ProcessJob},
@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     config::{Chunk, ProcessConfig},
-    document::{Computed, DocumentTask, Processed},
+    document::{DocumentTask, Processed},
     error::ProcessError,
     processor::Processor,
     schedule::chunking::{Pace, Sizes},
@@ -42,7 +42,7 @@ struct Shared<P> {
     chunk: Chunk,
     blobs: Arc<dyn BlobStore>,
     pool: ThreadPool,
-    /// A permit to look up the size of a document. With more than one, each lookup would start a blocking
+    /// A permit to look up the size of a text, if the job does not say it. With more than one, each lookup would start a blocking
     /// thread.
     sizes: Semaphore,
     /// The documents that wait. One more is in progress than there are threads, so that no thread waits for
@@ -54,9 +54,12 @@ struct Shared<P> {
 #[derive(Debug)]
 struct WaitingDocument {
     job: ProcessJob,
-    /// The thread sends once; the caller waits for it or is dropped.
-    reply: oneshot::Sender<Result<Computed, ProcessError>>,
+    reply: Reply,
 }
+
+/// Takes the length in bytes of the text, when the results are durable. The caller waits for it, or is
+/// dropped.
+type Reply = oneshot::Sender<Result<u64, ProcessError>>;
 
 impl Process {
     /// Creates the stage with the words of UAX #29.
@@ -118,29 +121,26 @@ impl<P: Processor> Process<P> {
 
     /// Computes the results of a text and waits until they are durable.
     async fn process(&self, job: ProcessJob) -> Result<(), ProcessError> {
-        let (publishing, text_bytes) = self.compute(job).await?;
-        publishing.end().await?;
-        self.counters.bytes.add(text_bytes);
+        let (reply, receiver) = oneshot::channel();
+        let bytes = match job.text_bytes {
+            Some(bytes) => bytes,
+            None => self.text_bytes(&job).await?,
+        };
+        self.shared.scheduler.add(bytes, self.shared.threads_for(bytes), WaitingDocument { job, reply });
+        self.shared.start_batches();
+        let processed = receiver.await.unwrap_or_else(|gone| Err(ProcessError::Panicked(gone.to_string())));
+        self.counters.bytes.add(processed?);
         Ok(())
     }
 
-    /// Computes the results of a text and begins to publish them. Existing results are only made durable.
-    async fn compute(&self, job: ProcessJob) -> Result<Computed, ProcessError> {
-        let (sender, receiver) = oneshot::channel();
-        let shared = Arc::clone(&self.shared);
-        let enqueue = move || {
-            let text = BlobName::new(BlobKind::Text, job.document.clone());
-            // A missing text fails when it is read.
-            let bytes = shared.blobs.len(&text).ok().flatten().unwrap_or(0);
-            shared.scheduler.add(bytes, shared.threads_for(bytes), WaitingDocument { job, reply: sender });
-            shared.start_batches();
-        };
-        let permit = self.shared.sizes.acquire().await;
-        let enqueued = tokio::task::spawn_blocking(enqueue).await;
-        // The document is in the scheduler now, so the next size may be looked up.
-        drop(permit);
-        enqueued.map_err(|error| ProcessError::Panicked(error.to_string()))?;
-        receiver.await.unwrap_or_else(|gone| Err(ProcessError::Panicked(gone.to_string())))
+    /// Looks up the length of a text. Of a missing one it is 0: it fails when it is read.
+    async fn text_bytes(&self, job: &ProcessJob) -> Result<u64, ProcessError> {
+        let (shared, document) = (Arc::clone(&self.shared), job.document.clone());
+        let text = BlobName::new(BlobKind::Text, document);
+        let length = move || shared.blobs.len(&text).ok().flatten().unwrap_or(0);
+        let _permit = self.shared.sizes.acquire().await;
+        let length = tokio::task::spawn_blocking(length).await;
+        length.map_err(|error| ProcessError::Panicked(error.to_string()))
     }
 }
 
@@ -152,10 +152,8 @@ impl<P: Processor> Shared<P> {
             self.pool.spawn(move || {
                 for WaitingDocument { job, reply } in documents {
                     // A document is not started if its caller was dropped.
-                    if !reply.is_closed()
-                        && reply.send(thread_pool::catch_panic(|| shared.compute(&job))).is_err()
-                    {
-                        tracing::debug!("the caller of a document was dropped");
+                    if !reply.is_closed() {
+                        shared.process(&job, reply);
                     }
                 }
                 shared.scheduler.finish(threads);
@@ -174,14 +172,34 @@ impl<P: Processor> Shared<P> {
         usize::try_from(chunks).unwrap_or(usize::MAX).clamp(1, self.pool.len())
     }
 
-    fn compute(&self, job: &ProcessJob) -> Result<Computed, ProcessError> {
+    /// Computes the results of a text and begins to publish them. Existing results are only made durable.
+    fn process(&self, job: &ProcessJob, reply: Reply) {
+        match thread_pool::catch_panic(|| self.compute(job)) {
+            Ok((changes, text_bytes)) => {
+                let end = move |published: Result<(), BlobError>| {
+                    send(reply, published.map(|()| text_bytes).map_err(Into::into));
+                };
+                self.blobs.publish_for(changes, Publisher::new(end));
+            }
+            Err(error) => send(reply, Err(error)),
+        }
+    }
+
+    /// Returns the changes that publish the results, and the length in bytes of the text.
+    fn compute(&self, job: &ProcessJob) -> Result<(Vec<Change>, u64), ProcessError> {
         let Self { processor, chunk, blobs, pool, .. } = self;
         let task = DocumentTask { job, processor, blobs: &**blobs, pool, chunk: *chunk };
         let processed = task.run()?;
         if let Processed::Staged { text_bytes, .. } = processed {
             pool.record_document(text_bytes);
         }
-        Ok(processed.begin_publishing(&job.document, &**blobs))
+        Ok(processed.into_changes(&job.document))
+    }
+}
+
+fn send(reply: Reply, processed: Result<u64, ProcessError>) {
+    if reply.send(processed).is_err() {
+        tracing::debug!("the caller of a document was dropped");
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread::JoinHandle,
+    thread::{JoinHandle, available_parallelism},
     time::{Duration, Instant},
 };
 
@@ -39,8 +39,11 @@ use crate::{
 pub const ROUND_MESSAGES_MAX: usize = 1024;
 /// About the maximum number of bytes that share a commit.
 const ROUND_BYTES_MAX: usize = 512 << 10;
-/// The time for which the owner spins for the next message before it sleeps.
+/// The time for which the owner spins for the next message before it sleeps, if there are more than
+/// [`FEW_PROCESSORS`].
 const SPIN_TIME: Duration = Duration::from_micros(100);
+/// The number of processors up to which spinning takes time from those who are about to send a message.
+const FEW_PROCESSORS: usize = 2;
 /// The time for which a round waits for a message that is likely to come.
 const GROUP_COMMIT_WINDOW: Duration = Duration::from_micros(20);
 /// The maximum time for which a claim waits.
@@ -69,6 +72,7 @@ struct Owner {
     /// The number of the latest connection of each client.
     connections: HashMap<Session, u64>,
     last_round_messages: usize,
+    spin_time: Duration,
     /// The first failure of a commit.
     failed: Option<QueueError>,
     /// Sends `true` to every [`LocalLink`] after a commit has failed.
@@ -88,10 +92,16 @@ struct WaitingClaim {
 /// The replies to send after the commit.
 type Replies = Vec<(Caller, Result<Reply, QueueError>)>;
 
+/// Returns the time for which the owner spins on this machine.
+fn spin_time() -> Duration {
+    let processors = available_parallelism().map_or(1, usize::from);
+    if processors > FEW_PROCESSORS { SPIN_TIME } else { Duration::ZERO }
+}
+
 impl Owner {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
         loop {
-            if let Some(message) = self.spin_for_next(SPIN_TIME) {
+            if let Some(message) = self.spin_for_next(self.spin_time) {
                 self.round(Some(message));
                 continue;
             }

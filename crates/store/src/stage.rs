@@ -12,13 +12,15 @@
 //! If raw bytes are not kept, the download is removed when all of that is durable. A repeated run which finds
 //! no download finds the meta of it, so there is nothing left to do.
 //!
-//! As many texts are converted at the same time as there are processors. Many more may wait to be durable,
-//! which costs less for all of them together.
+//! As many texts are converted at the same time as there are processors (`converters.rs`). Many more may wait
+//! to be durable, which costs less for all of them together.
+
+mod converters;
 
 use std::{
-    panic::resume_unwind,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::available_parallelism,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+    thread,
 };
 
 use corpus::{
@@ -27,7 +29,7 @@ use corpus::{
     records,
 };
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publishing},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Publisher},
     counters::Counters,
     failure::{Failure, Reason},
     lane::Lane,
@@ -35,8 +37,9 @@ use flow::{
     stage::{Attempt, Ending, Report, Requeue, Stage},
     worker::ErasedStage,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
+use self::converters::Converters;
 use crate::{
     config::StoreConfig,
     convert::{Download, WorkBuffers},
@@ -54,10 +57,7 @@ pub struct Store {
     blobs: Arc<dyn BlobStore>,
     counters: Arc<Counters>,
     config: StoreConfig,
-    /// One permit for every text that is being converted.
-    permits: Semaphore,
-    /// The buffers that are not in use. There are never more than permits.
-    buffers: Mutex<Vec<WorkBuffers>>,
+    converters: Converters,
     warnings: Warnings,
 }
 
@@ -65,13 +65,11 @@ impl Store {
     /// Creates a stage that reads from and writes to `blobs` and counts raw bytes in `counters`.
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, counters: Arc<Counters>) -> Self {
-        let permits = Semaphore::new(available_parallelism().map_or(1, usize::from));
         Self {
             blobs,
             counters,
             config: StoreConfig::default(),
-            permits,
-            buffers: Mutex::default(),
+            converters: Converters::default(),
             warnings: Warnings::default(),
         }
     }
@@ -91,28 +89,19 @@ impl Store {
 
     /// Stores one text, and waits until it is durable.
     async fn store(&self, job: StoreJob) -> Result<Meta, StoreError> {
-        let permit = self.permits.acquire().await.expect("nobody closes the semaphore");
+        let (reply, receiver) = oneshot::channel();
         let (blobs, config) = (Arc::clone(&self.blobs), self.config);
-        let mut buffers = self.buffers().pop().unwrap_or_default();
-        let work = move || (begin(&*blobs, &job, config, &mut buffers), buffers);
-        let joined = tokio::task::spawn_blocking(work).await;
-        let (meta, publishing) = match joined.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok((begun, buffers)) => {
-                self.buffers().push(buffers);
-                // The next text is converted while this one waits to be durable.
-                drop(permit);
-                begun?
+        self.converters.start(move |buffers| {
+            // A text is not converted if its caller was dropped.
+            if !reply.is_closed() {
+                publish(&*blobs, &job, config, buffers, reply);
             }
-            Err(Ok(panic)) => resume_unwind(panic),
-            Err(Err(cancelled)) => return Err(StoreError::Cancelled(cancelled.to_string())),
-        };
-        publishing.end().await?;
-        Ok(meta)
-    }
-
-    fn buffers(&self) -> MutexGuard<'_, Vec<WorkBuffers>> {
-        // A panic cannot leave the list half changed.
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+        });
+        match receiver.await {
+            Ok(Ok(stored)) => stored,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(gone) => Err(StoreError::Cancelled(gone.to_string())),
+        }
     }
 }
 
@@ -146,8 +135,8 @@ impl Stage for Store {
         };
         self.counters.bytes.add(meta.raw.bytes);
         self.warnings.log(&meta);
-        Ending::Done(vec![ProcessJob { document: meta.document, text_blake3: meta.text.blake3, known }])
-            .into()
+        let process = ProcessJob::of_text(meta.document, meta.text.blake3, meta.text.bytes);
+        Ending::Done(vec![ProcessJob { known, ..process }]).into()
     }
 }
 
@@ -160,25 +149,59 @@ fn fetch_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
     Ending::Requeue(Requeue::SentBack { failure, job: Box::new(job.fetched_again().into()) }).into()
 }
 
-/// Makes all blobs of a document, and begins to publish them.
-fn begin(
+/// Takes the meta of a text when it is durable, or the panic of its conversion. The caller waits for it, or is
+/// dropped.
+type Reply = oneshot::Sender<thread::Result<Result<Meta, StoreError>>>;
+
+/// Converts a text, and publishes all blobs of its document.
+fn publish(
     blobs: &dyn BlobStore,
     job: &StoreJob,
     config: StoreConfig,
     buffers: &mut WorkBuffers,
-) -> Result<(Meta, Publishing), StoreError> {
+    reply: Reply,
+) {
+    match catch_unwind(AssertUnwindSafe(|| convert(blobs, job, config, buffers))) {
+        Ok(Ok((meta, changes))) => {
+            let end = move |published: Result<(), BlobError>| {
+                send(reply, Ok(published.map(|()| meta).map_err(Into::into)));
+            };
+            blobs.publish_for(changes, Publisher::new(end));
+        }
+        Ok(Err(error)) => send(reply, Ok(Err(error))),
+        Err(panic) => {
+            // They may be half changed.
+            *buffers = WorkBuffers::default();
+            send(reply, Err(panic));
+        }
+    }
+}
+
+fn send(reply: Reply, stored: thread::Result<Result<Meta, StoreError>>) {
+    if reply.send(stored).is_err() {
+        tracing::debug!("the caller of a text was dropped");
+    }
+}
+
+/// Makes all blobs of a document. Returns the changes that publish them.
+fn convert(
+    blobs: &dyn BlobStore,
+    job: &StoreJob,
+    config: StoreConfig,
+    buffers: &mut WorkBuffers,
+) -> Result<(Meta, Vec<Change>), StoreError> {
     let name = |kind| BlobName::new(kind, job.document.clone());
     let download = match open_download(blobs, job, buffers) {
         Err(missing @ StoreError::Missing(_)) => {
             let earlier = find_earlier_result(blobs, job, config)?.ok_or(missing)?;
-            return Ok((earlier, Publishing::ended(Ok(()))));
+            return Ok((earlier, Vec::new()));
         }
         found => found?,
     };
     let mut text = blobs.stage(&name(BlobKind::Text))?;
     let meta = download.convert(blobs, job, config, buffers, &mut text)?;
-    let arrival = records::stage(blobs, &name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
-    let record = records::stage(blobs, &name(BlobKind::Meta), &meta)?;
+    let arrival = records::stage(name(BlobKind::Arrival), &Arrival::of(&job.fetched))?;
+    let record = records::stage(name(BlobKind::Meta), &meta)?;
     let staged = [text, arrival, record].map(Change::Staged);
     let changes = match config.raw {
         RawFate::Kept => {
@@ -192,7 +215,7 @@ fn begin(
             staged.into_iter().chain(gone).collect()
         }
     };
-    Ok((meta, blobs.begin_publishing(changes)))
+    Ok((meta, changes))
 }
 
 /// Returns the meta of an earlier run of this job that has removed the download.

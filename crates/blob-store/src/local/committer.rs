@@ -7,7 +7,7 @@
 //!
 //! The order within a group is what makes a publication durable:
 //!
-//! 1. The bytes of all files are synced before the first rename, so that no name ever leads to lost bytes.
+//! 1. Blobs in memory are written to files, and the bytes of all files are synced before the first rename, so that no name ever leads to lost bytes.
 //! 2. The renames of a publication are made in the given order.
 //! 3. The directories are synced before a publication ends, so that no acknowledged name is lost.
 //! 4. Removals come last, so that a power cut cannot take the old blob before the new one is durable.
@@ -25,7 +25,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, Publisher, Publishing, StagedFile},
+    blobs::{BlobError, BlobKind, BlobName, Publisher, StagedFile},
     durability::Durability,
 };
 
@@ -113,13 +113,11 @@ impl Committer {
         SyncCounts { files: load(files), file_systems: load(file_systems), directories: load(directories) }
     }
 
-    /// Begins a publication. Waits if too many are under way.
-    pub(super) fn begin_publishing(&self, operations: Vec<Result<PublishOp, BlobError>>) -> Publishing {
-        let (publisher, publishing) = Publishing::begun();
+    /// Begins a publication, and passes its result to `publisher`. Waits if too many are under way.
+    pub(super) fn publish_for(&self, operations: Vec<Result<PublishOp, BlobError>>, publisher: Publisher) {
         if let Err((unsent, error)) = self.thread.send(PublishRequest { operations, publisher }) {
             unsent.publisher.end(Err(BlobError::at(self.paths.dir(), error)));
         }
-        publishing
     }
 }
 
@@ -131,7 +129,11 @@ impl GroupCommitter {
     }
 
     /// Commits one group, in the order of the module's documentation.
-    fn commit(&mut self, group: Vec<PublishRequest>) {
+    fn commit(&mut self, mut group: Vec<PublishRequest>) {
+        for PublishRequest { operations, .. } in &mut group {
+            let written = |operation: Result<PublishOp, _>| operation?.written(&self.paths);
+            *operations = std::mem::take(operations).into_iter().map(written).collect();
+        }
         let synced = self.sync_files(&group);
         self.remember_failure(synced);
         let mut touched = BTreeSet::new();
@@ -159,7 +161,7 @@ impl GroupCommitter {
             .filter_map(|operation| match operation {
                 Ok(PublishOp::Place(blob, _)) => Some(blob),
                 // The bytes of a published blob are durable already.
-                Ok(PublishOp::Rename { .. } | PublishOp::Remove(_)) | Err(_) => None,
+                Ok(PublishOp::Write(..) | PublishOp::Rename { .. } | PublishOp::Remove(_)) | Err(_) => None,
             })
             .collect();
         if blobs.len() > FEW_FILES && self.sync_file_systems(blobs.iter().map(|blob| blob.name.kind))? {
@@ -261,7 +263,7 @@ impl GroupCommitter {
 fn removed(operations: &[Result<PublishOp, BlobError>]) -> Vec<BlobName> {
     let removed = operations.iter().filter_map(|operation| match operation {
         Ok(PublishOp::Remove(name)) => Some(name.clone()),
-        Ok(PublishOp::Place(..) | PublishOp::Rename { .. }) | Err(_) => None,
+        Ok(PublishOp::Write(..) | PublishOp::Place(..) | PublishOp::Rename { .. }) | Err(_) => None,
     });
     removed.collect()
 }
@@ -283,7 +285,7 @@ fn gather(first: PublishRequest, waiting: &Receiver<PublishRequest>) -> Vec<Publ
 pub(super) mod testing {
     use std::sync::mpsc::sync_channel;
 
-    use flow::blobs::{StagedBlob, StagedBytes};
+    use flow::blobs::{Publishing, StagedBlob, StagedBytes};
 
     use super::*;
     use crate::layout::BlobForm;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobKind},
+    blobs::{BlobError, BlobKind, BlobName},
     durability::Durability,
     safe_file,
 };
@@ -142,6 +142,17 @@ pub(crate) fn create(path: &Path, durability: Durability) -> Result<(), BlobErro
         Durability::Power => sync_names(above),
         Durability::Process => Ok(()),
     }
+}
+
+/// Creates the shard of a blob. It is synced when something is published in it.
+pub(super) fn create_shard(paths: &BlobPaths, name: &BlobName) -> Result<(), BlobError> {
+    let directory = paths.directory(name);
+    if directory.above().is_none() {
+        return Ok(());
+    }
+    let path = paths.path_of(directory);
+    create(&path, Durability::Process)?;
+    safe_file::must_be_directory(&path).map_err(|error| BlobError::at(&path, error))
 }
 
 /// Makes the names in a directory durable.

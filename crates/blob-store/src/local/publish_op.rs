@@ -16,12 +16,14 @@ use crate::layout::{BlobDirectory, BlobForm, BlobPaths};
 
 use super::{
     compression::{self, Compression},
-    staging,
+    directories, staging,
 };
 
 /// An operation on files.
 #[derive(Debug)]
 pub(super) enum PublishOp {
+    /// Writes a blob to a staged file, which is then placed.
+    Write(BlobName, Vec<u8>),
     /// Renames a staged file to the final name of its blob in this form.
     Place(StagedFile, BlobForm),
     /// Renames a published file, in the form that it has.
@@ -51,6 +53,12 @@ pub(super) fn operations(
     let mut operations = Vec::with_capacity(changes.len() + 1);
     for change in changes {
         let made = match change {
+            // The committing thread writes it.
+            Change::Staged(StagedBlob { name, bytes: StagedBytes::Memory(bytes) })
+                if !compression.includes(name.kind) =>
+            {
+                Ok(vec![PublishOp::Write(name, bytes)])
+            }
             Change::Staged(blob) => in_file(blob, paths).and_then(|blob| {
                 let placed = if compression.includes(blob.name.kind) {
                     compressed(&blob.file, &blob.path, &blob.name, paths)?
@@ -95,8 +103,9 @@ fn in_file(blob: StagedBlob, paths: &BlobPaths) -> Result<StagedFile, BlobError>
 }
 
 fn written(name: &BlobName, bytes: &mut dyn io::Read, paths: &BlobPaths) -> Result<StagedFile, BlobError> {
+    directories::create_shard(paths, name)?;
     let mut file = staging::stage(name, &paths.path(name))?;
-    io::copy(bytes, &mut file.file).map_err(|error| BlobError::at(&file.path, error))?;
+    io::copy(bytes, &mut file.file).map_err(|error| BlobError::at(&name.relative_path(), error))?;
     Ok(file)
 }
 
@@ -121,6 +130,16 @@ fn compressed(
 }
 
 impl PublishOp {
+    /// Writes the bytes of a blob that is in memory. Any other operation stays as it is.
+    pub(super) fn written(self, paths: &BlobPaths) -> Result<Self, BlobError> {
+        match self {
+            Self::Write(name, bytes) => {
+                Ok(Self::Place(written(&name, &mut bytes.as_slice(), paths)?, BlobForm::Plain))
+            }
+            other @ (Self::Place(..) | Self::Rename { .. } | Self::Remove(_)) => Ok(other),
+        }
+    }
+
     /// Gives a blob its name. Returns `None` for a removal, which is made last.
     pub(super) fn apply(self, paths: &BlobPaths) -> Result<Option<Applied>, BlobError> {
         let (mut touched, name, form) = match self {
@@ -135,6 +154,7 @@ impl PublishOp {
                 let form = rename(paths, &from, &to)?;
                 (vec![paths.directory(&from)], to, form)
             }
+            Self::Write(..) => unreachable!("it was written with its group"),
             Self::Remove(_) => return Ok(None),
         };
         let directory = paths.directory(&name);

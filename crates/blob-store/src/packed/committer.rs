@@ -93,20 +93,27 @@ impl Committer {
 
     /// Begins a publication. Waits if too many are under way.
     pub(super) fn begin_publishing(&self, steps: Vec<Result<Step, BlobError>>) -> Publishing {
-        self.request(steps, Then::Continue)
+        let (publisher, publishing) = Publishing::begun();
+        self.publish_for(steps, publisher);
+        publishing
+    }
+
+    /// Does the same, and passes the result to `publisher`.
+    pub(super) fn publish_for(&self, steps: Vec<Result<Step, BlobError>>, publisher: Publisher) {
+        self.request(Request { steps, then: Then::Continue, publisher });
     }
 
     /// Gives up the lock of the segment that is appended to, if there is one.
     pub(super) fn release(&self) -> Result<(), BlobError> {
-        self.request(Vec::new(), Then::Release).wait()
+        let (publisher, publishing) = Publishing::begun();
+        self.request(Request { steps: Vec::new(), then: Then::Release, publisher });
+        publishing.wait()
     }
 
-    fn request(&self, steps: Vec<Result<Step, BlobError>>, then: Then) -> Publishing {
-        let (publisher, publishing) = Publishing::begun();
-        if let Err((unsent, error)) = self.thread.send(Request { steps, then, publisher }) {
+    fn request(&self, request: Request) {
+        if let Err((unsent, error)) = self.thread.send(request) {
             unsent.publisher.end(Err(BlobError::at(&self.directory, error)));
         }
-        publishing
     }
 }
 

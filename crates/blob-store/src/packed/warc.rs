@@ -3,7 +3,13 @@
 //! Digests are SHA-256 in hexadecimal, which all known readers can check. The BLAKE3 of the content stands in
 //! a field of its own.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use flow::{
     blobs::{BlobKind, BlobName},
@@ -126,7 +132,7 @@ pub(super) fn commit(block: &[u8], date: &str) -> Vec<u8> {
 
 /// Ends a head with the fields that all records have.
 fn end_head(head: &mut String, date: &str, sha256: &str, bytes: u64) {
-    let id = Uuid::new_v4();
+    let id = record_id();
     write!(
         head,
         "WARC-Record-ID: <{}>\r\nWARC-Date: {date}\r\nWARC-Block-Digest: sha256:{sha256}\r\n\
@@ -134,6 +140,18 @@ fn end_head(head: &mut String, date: &str, sha256: &str, bytes: u64) {
         id.urn(),
     )
     .expect("a string takes all");
+}
+
+/// Returns a new id: a hash of a random number of this process and a counter. A random number for each record
+/// would cost a system call.
+fn record_id() -> Uuid {
+    static SEED: LazyLock<Uuid> = LazyLock::new(Uuid::new_v4);
+    static RECORDS: AtomicU64 = AtomicU64::new(0);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(SEED.as_bytes()).update(&RECORDS.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    Uuid::new_v8(id)
 }
 
 fn field(head: &mut String, name: &str, value: &str) {
@@ -150,10 +168,8 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string takes all");
-        hex
-    })
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
 /// Returns the present time as a field of a record has it.

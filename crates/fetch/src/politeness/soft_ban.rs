@@ -69,6 +69,12 @@ impl SoftBanDetector {
         Self { files, hosts: Mutex::default() }
     }
 
+    /// Returns whether what the cache has about a host was read before, so that checking a body reads
+    /// nothing, and writes only if the host sends the same body again and again.
+    pub(crate) fn is_known(&self, name: &str) -> bool {
+        self.hosts().contains_key(name)
+    }
+
     /// Records a page that arrived instead of a text. Blocks.
     pub(crate) fn record_block_page(&self, name: &str, text: &DocumentId) -> SoftBanSign {
         let mut hosts = self.hosts();

@@ -5,6 +5,8 @@
 //! that somebody put before it. Such a body is a page if the page goes on to the end of the body and is more
 //! than half of it. A text that quotes a page goes on after the quotation, or is longer than it.
 
+use memchr::{memchr, memchr_iter};
+
 /// The number of bytes that are searched for the beginning of a page.
 const WINDOW_BYTES: usize = 16 * 1024;
 /// The number of last bytes that are searched for the end of a late page.
@@ -37,9 +39,8 @@ const LAST_TAGS: [&str; 2] = ["</html", "</body"];
 
 /// Returns whether a body that begins with these bytes is a page.
 pub(super) fn begins(head: &[u8]) -> bool {
-    let mut view = View::default();
     let mut text = Vec::new();
-    view.read(head, |byte| text.push(byte));
+    View::default().read(head, &mut text);
     is_marked(&text)
 }
 
@@ -64,8 +65,18 @@ struct View {
 }
 
 impl View {
-    fn read(&mut self, bytes: &[u8], mut take: impl FnMut(u8)) {
-        for &byte in bytes {
+    /// Appends what is left of the next bytes to `view`.
+    fn read(&mut self, bytes: &[u8], view: &mut Vec<u8>) {
+        for (at, &byte) in bytes.iter().enumerate() {
+            // From here on only NUL is skipped, and hardly any text has one.
+            if self.has_begun && self.seen >= 3 {
+                let mut rest = &bytes[at..];
+                while let Some(nul) = memchr(0, rest) {
+                    view.extend_from_slice(&rest[..nul]);
+                    rest = &rest[nul + 1..];
+                }
+                return view.extend_from_slice(rest);
+            }
             let is_of_mark = self.seen < 3 && matches!(byte, 0xef | 0xbb | 0xbf | 0xff | 0xfe);
             self.seen = self.seen.saturating_add(1);
             let is_blank = is_of_mark || byte.is_ascii_whitespace();
@@ -73,7 +84,7 @@ impl View {
                 continue;
             }
             self.has_begun = true;
-            take(byte);
+            view.push(byte);
         }
     }
 }
@@ -128,9 +139,8 @@ impl PageWatch {
 
     fn hold(&mut self, bytes: &[u8]) {
         let before = self.held.len();
-        let held = &mut self.held;
-        self.view.read(bytes, |byte| held.push(byte));
-        self.bytes += (held.len() - before) as u64;
+        self.view.read(bytes, &mut self.held);
+        self.bytes += (self.held.len() - before) as u64;
     }
 
     /// Ends the body: searches the window if it is not full.
@@ -184,7 +194,7 @@ impl PageWatch {
 }
 
 fn tags(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    text.iter().enumerate().filter(|(_, b)| **b == b'<').map(|(at, _)| (at, &text[at..]))
+    memchr_iter(b'<', text).map(|at| (at, &text[at..]))
 }
 
 fn late_mark(text: &[u8]) -> Option<usize> {

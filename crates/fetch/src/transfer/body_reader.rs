@@ -1,6 +1,9 @@
-//! Reads the chunks of a body from the channel of its download, as a [`BufRead`]. Blocks.
+//! Reads the chunks of a body, as a [`BufRead`]. Blocks if they come from a download that is still running.
 
-use std::io::{self, BufRead, Read};
+use std::{
+    io::{self, BufRead, Read},
+    vec,
+};
 
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
@@ -23,11 +26,29 @@ pub(crate) enum BodyCommand {
     Abandon(PartPolicy),
 }
 
+/// The messages of a download, in their order.
+pub(crate) enum Commands {
+    /// All of them.
+    Complete(vec::IntoIter<BodyCommand>),
+    /// Those of a download that is still running. The channel closes when the download is dropped.
+    Channel(mpsc::Receiver<BodyCommand>),
+}
+
+impl Iterator for Commands {
+    type Item = BodyCommand;
+
+    fn next(&mut self) -> Option<BodyCommand> {
+        match self {
+            Self::Complete(commands) => commands.next(),
+            Self::Channel(commands) => commands.blocking_recv(),
+        }
+    }
+}
+
 /// A body as it arrives. Reading reaches the end only if the download has said that the body is whole and the
 /// length is right. Otherwise reading fails, and [`end`](Self::end) has the reason.
 pub(crate) struct BodyReader<'a> {
-    /// Sent by the download. The channel closes when the download is dropped.
-    commands: &'a mut mpsc::Receiver<BodyCommand>,
+    commands: &'a mut Commands,
     pub(crate) length: LengthCheck,
     chunk: Bytes,
     /// The reason that no more chunks follow. `None` if more may follow.
@@ -44,12 +65,12 @@ pub(crate) enum BodyEnd {
 }
 
 impl<'a> BodyReader<'a> {
-    pub(crate) fn new(commands: &'a mut mpsc::Receiver<BodyCommand>, length: LengthCheck) -> Self {
+    pub(crate) fn new(commands: &'a mut Commands, length: LengthCheck) -> Self {
         Self { commands, length, chunk: Bytes::new(), end: None }
     }
 
     fn receive_next(&mut self) {
-        let end = match self.commands.blocking_recv() {
+        let end = match self.commands.next() {
             Some(BodyCommand::Chunk(chunk)) => match self.length.add(chunk.len()) {
                 Ok(()) => {
                     self.chunk = chunk;

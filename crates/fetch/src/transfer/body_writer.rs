@@ -3,7 +3,7 @@
 //! Each download has one task and one bounded channel to it. The task ends early if the body is not
 //! acceptable. If nothing of the text can be on the disk yet, the chunks are buffered at first. A body that
 //! ends while it is small goes to the task as a whole, so it costs one hand-over, and no thread waits for the
-//! network.
+//! network. A quick one (`IncomingBody::is_quick`) needs no task.
 
 use bytes::Bytes;
 use flow::{blobs::BlobName, failure::Reason};
@@ -17,7 +17,7 @@ use crate::{
     response::head::PartialBody,
     transfer::{
         body::IncomingBody,
-        body_reader::{BodyCommand, BodyEnd, BodyReader},
+        body_reader::{BodyCommand, BodyEnd, BodyReader, Commands},
         memory_budget::MemoryReservation,
         publish::{self, Expectation, PartPolicy, Settled, TransferOutcome},
         spool::{Spool, SpoolStore},
@@ -69,7 +69,7 @@ impl BodyWriter {
         let handle = tokio::task::spawn_blocking(move || {
             let spool = Spool::open(spools, &name)?;
             match opened.send(spool.partial_body()) {
-                Ok(()) => write_body(spool, receiver),
+                Ok(()) => write_body(spool, Commands::Channel(receiver)),
                 // The download was dropped while the spool was opened.
                 Err(_) => publish::abandon(spool, PartPolicy::Keep),
             }
@@ -116,8 +116,15 @@ impl BodyWriter {
     /// # Errors
     /// Returns the failure if the body is not acceptable or not the expected one, and an error of the store
     /// if the disk fails.
-    pub(crate) async fn publish(self, expected: Expectation) -> Result<TransferOutcome, DownloadError> {
-        let outcome = self.end(BodyCommand::Publish(expected)).await?;
+    pub(crate) async fn publish(mut self, expected: Expectation) -> Result<TransferOutcome, DownloadError> {
+        let outcome = if self.is_quick(&expected) {
+            let mut commands = std::mem::take(&mut self.buffered);
+            commands.push(BodyCommand::Publish(expected));
+            let spool = Spool::in_memory(self.spools.clone(), &self.name);
+            publish::wait_for(write_body(spool, Commands::Complete(commands.into_iter()))?).await?
+        } else {
+            self.end(BodyCommand::Publish(expected)).await?
+        };
         outcome.ok_or_else(|| FetchFailure::transient(Reason::Internal, "the spool closed early").into())
     }
 
@@ -132,6 +139,13 @@ impl BodyWriter {
             return Ok(());
         }
         self.end(BodyCommand::Abandon(policy)).await.map(|_| ())
+    }
+
+    /// Returns whether the buffered body can be checked and handed to the store without waiting for anything.
+    fn is_quick(&self, expected: &Expectation) -> bool {
+        self.task.is_none()
+            && matches!(self.buffered.first(), Some(BodyCommand::Begin(body)) if body.is_quick(self.reserved.bytes()))
+            && expected.soft_ban.as_ref().is_none_or(|check| check.detector.is_known(&check.host))
     }
 
     async fn end(mut self, command: BodyCommand) -> Result<Option<TransferOutcome>, DownloadError> {
@@ -171,7 +185,7 @@ impl BodyWriter {
         let (spools, name) = (self.spools.clone(), self.name.clone());
         let reserved = std::mem::take(&mut self.reserved);
         let handle = tokio::task::spawn_blocking(move || {
-            let settled = write_body(Spool::in_memory(spools, &name), receiver);
+            let settled = write_body(Spool::in_memory(spools, &name), Commands::Channel(receiver));
             // The chunks are on the disk now.
             drop(reserved);
             settled
@@ -183,7 +197,7 @@ impl BodyWriter {
 impl WriterTask {
     async fn wait(self) -> Result<Option<TransferOutcome>, DownloadError> {
         drop(self.commands);
-        publish::wait_for(self.handle).await
+        publish::wait_for(publish::joined(self.handle.await)?).await
     }
 }
 
@@ -193,12 +207,10 @@ pub(crate) fn closed_early() -> FetchFailure {
     FetchFailure::restart(Reason::Internal, "the spool closed early")
 }
 
-/// Writes one body. Blocks. After a disk failure nothing is left that could be taken for a part.
-fn write_body(
-    mut spool: Spool,
-    mut commands: mpsc::Receiver<BodyCommand>,
-) -> Result<Option<Settled>, DownloadError> {
-    let body = match commands.blocking_recv() {
+/// Writes one body. After a disk failure nothing is left that could be taken for a part. Blocks, except for
+/// all commands of a quick body.
+fn write_body(mut spool: Spool, mut commands: Commands) -> Result<Option<Settled>, DownloadError> {
+    let body = match commands.next() {
         Some(BodyCommand::Begin(body)) => body,
         Some(BodyCommand::Abandon(policy)) => return publish::abandon(spool, policy),
         // The download was dropped before its response came: an older part stays.

@@ -35,6 +35,8 @@ pub(crate) struct FileCopy {
     pub(crate) name: BlobName,
     pub(crate) expected: Expectation,
     pub(crate) bytes_max: u64,
+    /// No earlier attempt can have left a part of the text in the spool.
+    pub(crate) is_first_attempt: bool,
 }
 
 impl FileCopy {
@@ -45,14 +47,18 @@ impl FileCopy {
     /// Returns the failure if the file is not acceptable, and an error of the store if a disk fails.
     pub(crate) async fn run(self, counters: Arc<Counters>) -> Result<TransferOutcome, DownloadError> {
         let task = tokio::task::spawn_blocking(move || self.copy(&counters).map(Some));
-        let outcome = publish::wait_for(task).await?;
+        let outcome = publish::wait_for(publish::joined(task.await)?).await?;
         Ok(outcome.expect("a copied file is published or fails"))
     }
 
     /// Copies the file, and begins to publish it. Blocks.
     fn copy(self, counters: &Counters) -> Result<Settled, DownloadError> {
         let (path, file) = open(&self.url)?;
-        let mut spool = Spool::open(self.spools, &self.name)?;
+        let mut spool = if self.is_first_attempt && self.spools.has_room() {
+            Spool::in_memory(self.spools, &self.name)
+        } else {
+            Spool::open(self.spools, &self.name)?
+        };
         let info = BodyInfo {
             url: self.url.into(),
             status: None,

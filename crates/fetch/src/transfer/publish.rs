@@ -6,7 +6,7 @@ use flow::{
     blobs::{BlobError, Digest, Publishing},
     document::DocumentId,
 };
-use tokio::task::JoinHandle;
+use tokio::task::JoinError;
 use url::Url;
 
 use crate::{
@@ -125,21 +125,24 @@ pub(crate) fn abandon(spool: Spool, policy: PartPolicy) -> Result<Option<Settled
     Ok(None)
 }
 
-/// Waits for the blocking task of a transfer, then until what it publishes is durable. Returns `None` if the
-/// body was abandoned.
+/// Returns the result of the blocking task of a transfer. Continues its panic.
 ///
 /// # Errors
-/// Returns the error of the task or of the publication.
-pub(crate) async fn wait_for(
-    task: JoinHandle<Result<Option<Settled>, DownloadError>>,
-) -> Result<Option<TransferOutcome>, DownloadError> {
-    let settled = match task.await {
-        Ok(settled) => settled?,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => return Err(BlobError::at(Path::new("spool"), io::Error::other(error)).into()),
-        },
-    };
+/// Returns the error of the task.
+pub(crate) fn joined(
+    task: Result<Result<Option<Settled>, DownloadError>, JoinError>,
+) -> Result<Option<Settled>, DownloadError> {
+    task.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(error) => Err(BlobError::at(Path::new("spool"), io::Error::other(error)).into()),
+    })
+}
+
+/// Waits until what a transfer publishes is durable. Returns `None` if the body was abandoned.
+///
+/// # Errors
+/// Returns the error of the publication.
+pub(crate) async fn wait_for(settled: Option<Settled>) -> Result<Option<TransferOutcome>, DownloadError> {
     let Some(Settled { outcome, publishing }) = settled else { return Ok(None) };
     // Waited for here and not in the task, so that no thread is blocked while publications are collected.
     if let Some(publishing) = publishing {

@@ -20,7 +20,7 @@ use std::{
 };
 
 use flow::{
-    blobs::{BlobError, BlobName, BlobStore, Change, Digest, Kept, Publishing, StagedFile},
+    blobs::{BlobError, BlobName, BlobStore, Change, Digest, Kept, Publishing, StagedBlob, StagedFile},
     safe_file, temporary,
 };
 use serde::{Deserialize, Serialize};
@@ -292,7 +292,7 @@ impl Spool {
         let blobs = &self.spools.blobs;
         let staged = match self.body {
             SpooledBody::File(staged) => staged.into(),
-            SpooledBody::Memory(body) => blobs.stage_bytes(&self.name, body)?,
+            SpooledBody::Memory(body) => StagedBlob::with_bytes(self.name, body),
         };
         Ok(blobs.begin_publishing(vec![Change::Staged(staged)]))
     }

@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io::Read, sync::Arc};
 
 use flow::{
-    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob, StagedFile},
+    blobs::{BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publisher, StagedBlob, StagedFile},
     document::DocumentId,
     failure::Reason,
     stage::Ending,
@@ -158,7 +158,7 @@ impl BlobStore for FullDisk {
         let file = OpenOptions::new().read(true).append(true).open("/dev/full").unwrap();
         Ok(StagedFile { name: name.clone(), path: self.0.path().join("part"), file, kept: Kept::Yes })
     }
-    fn begin_publishing(&self, _: Vec<Change>) -> Publishing {
+    fn publish_for(&self, _: Vec<Change>, _: Publisher) {
         panic!("nothing was written that could be published")
     }
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {

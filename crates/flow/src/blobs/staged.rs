@@ -53,6 +53,12 @@ pub enum Kept {
 }
 
 impl StagedBlob {
+    /// Creates a blob with all of its bytes. They stay in memory until it is published.
+    #[must_use]
+    pub const fn with_bytes(name: BlobName, bytes: Vec<u8>) -> Self {
+        Self { name, bytes: StagedBytes::Memory(bytes) }
+    }
+
     /// Creates a blob in memory. If it gets more than `memory_max` bytes, they move to a file without a name
     /// in `directory`.
     #[must_use]

@@ -90,7 +90,7 @@ pub fn published_bytes_read_back(blobs: &dyn BlobStore) {
         assert_eq!(blobs.len(&name).expect("it is there"), Some(7));
     }
     let handed = name(BlobKind::Text, "handed-over");
-    let staged = blobs.stage_bytes(&handed, b"all of them".to_vec()).expect("the store stages");
+    let staged = StagedBlob::with_bytes(handed.clone(), b"all of them".to_vec());
     blobs.publish(vec![staged]).expect("the store publishes");
     assert_eq!(read(blobs, &handed), b"all of them");
     let empty = name(BlobKind::Text, "empty");

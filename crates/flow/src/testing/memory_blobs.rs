@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     blobs::{
-        BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publishing, StagedBlob, StagedBytes,
+        BlobError, BlobKind, BlobName, BlobStore, Change, Kept, Publisher, StagedBlob, StagedBytes,
         StagedFile,
     },
     document::DocumentId,
@@ -95,8 +95,8 @@ impl BlobStore for MemoryBlobs {
         Ok(StagedFile { name: name.clone(), path, file, kept: Kept::Yes })
     }
 
-    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
-        Publishing::ended(changes.into_iter().try_for_each(|change| self.make(change)))
+    fn publish_for(&self, changes: Vec<Change>, publisher: Publisher) {
+        publisher.end(changes.into_iter().try_for_each(|change| self.make(change)));
     }
 
     fn open(&self, name: &BlobName) -> Result<Box<dyn Read + Send>, BlobError> {

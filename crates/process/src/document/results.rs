@@ -63,7 +63,7 @@ impl<'a> Results<'a> {
             measures,
             outputs: Outputs { tokens, counts },
         };
-        let stats_blob = records::stage(blobs, &name(job, BlobKind::Stats), &stats)?;
+        let stats_blob = records::stage(name(job, BlobKind::Stats), &stats)?;
         Ok(vec![tokens_blob, counts_blob, stats_blob])
     }
 }

@@ -13,7 +13,7 @@ use corpus::{
     stats::{self, ProcessorIdentity},
 };
 use flow::{
-    blobs::{BlobError, BlobKind, BlobStore, StagedBlob},
+    blobs::{BlobError, BlobKind, BlobStore, Publishing, StagedBlob},
     counters::Counters,
     lane::Lane,
     payload::{Nothing, ProcessJob},
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     document::{
-        Computed, Processed,
+        Processed,
         results::{self, Results},
     },
     error::ProcessError,
@@ -131,7 +131,7 @@ impl Exec {
     }
 
     /// Computes the results of a text and begins to publish them. Existing results are only made durable.
-    async fn compute(&self, job: ProcessJob) -> Result<Computed, ExecError> {
+    async fn compute(&self, job: ProcessJob) -> Result<(Publishing, u64), ExecError> {
         // Held until the publication has begun: it bounds the texts in memory.
         let _permit = self.documents.acquire().await.expect("the semaphore is never closed");
         let (document, results, of_job) = (job.document.clone(), Arc::clone(&self.results), job.clone());
@@ -145,7 +145,8 @@ impl Exec {
                 Processed::Staged { results: staged, text_bytes }
             }
         };
-        Ok(processed.begin_publishing(&document, &*self.results.blobs))
+        let (changes, text_bytes) = processed.into_changes(&document);
+        Ok((self.results.blobs.begin_publishing(changes), text_bytes))
     }
 
     /// Asks a child. If one that had other documents before fails, only the answer of a fresh one counts.

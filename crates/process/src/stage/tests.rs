@@ -26,11 +26,8 @@ fn name(kind: BlobKind) -> BlobName {
 }
 
 fn job(text: &[u8]) -> ProcessJob {
-    ProcessJob {
-        document: DocumentId::gutenberg(84),
-        text_blake3: blake3::hash(text).to_hex().to_string(),
-        known: flow::job::OnDuplicate::Absorb,
-    }
+    let blake3 = blake3::hash(text).to_hex().to_string();
+    ProcessJob::of_text(DocumentId::gutenberg(84), blake3, text.len() as u64)
 }
 
 fn config(threads: usize, chunk: &str) -> ProcessConfig {

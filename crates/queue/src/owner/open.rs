@@ -78,6 +78,7 @@ fn start(ledger: Ledger, now_ms: NowMs, lock: LockedFile) -> Result<Owned, Queue
         waiting: VecDeque::new(),
         connections: HashMap::new(),
         last_round_messages: 0,
+        spin_time: super::spin_time(),
         failed: None,
         failure_sender,
         syncs: Arc::clone(&syncs),

@@ -16,7 +16,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::mpsc,
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::timeout,
 };
 
@@ -176,8 +176,14 @@ async fn carry(framed: Frames, owner: &LocalLink, session: Session, connection: 
                 let message = Message::Frame { session, connection, requests, outbox: outbox.clone() };
                 owner.send(message).await.map_err(|error| error.to_string())?;
             }
-            count = replies.recv_many(&mut ready, OPEN_REQUESTS_MAX) => {
-                open -= count;
+            Some(first) = replies.recv() => {
+                ready.push(first);
+                // The replies of a round share the frame.
+                yield_now().await;
+                while let Ok(reply) = replies.try_recv() {
+                    ready.push(reply);
+                }
+                open -= ready.len();
                 for frame in wire::encode_all(ready.drain(..)) {
                     sink.feed(frame).await.map_err(|error| error.to_string())?;
                 }

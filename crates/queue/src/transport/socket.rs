@@ -23,6 +23,7 @@ use flow::{
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     sync::{mpsc, oneshot},
+    task::yield_now,
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
@@ -194,11 +195,17 @@ impl Connection {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while is_open || !self.open.is_empty() {
             tokio::select! {
-                count = self.inbox.recv_many(&mut calls, OPEN_REQUESTS_MAX - self.open.len()),
-                    if is_open && self.open.len() < OPEN_REQUESTS_MAX =>
-                {
-                    is_open = count > 0;
-                    let first = self.number + 1;
+                call = self.inbox.recv(), if is_open && self.open.len() < OPEN_REQUESTS_MAX => {
+                    is_open = call.is_some();
+                    calls.extend(call);
+                    // Others that are about to call share the frame.
+                    yield_now().await;
+                    while calls.len() + self.open.len() < OPEN_REQUESTS_MAX
+                        && let Ok(call) = self.inbox.try_recv()
+                    {
+                        calls.push(call);
+                    }
+                    let (first, count) = (self.number + 1, calls.len());
                     send(wire::encode_all((first..).zip(&calls).map(|(number, call)| numbered(number, call))))?;
                     self.number += count as u64;
                     self.open.extend((first..).zip(calls.drain(..)));

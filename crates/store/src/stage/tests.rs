@@ -132,10 +132,7 @@ async fn a_book_becomes_raw_text_arrival_and_meta() {
     let next = stage.run(job, Attempt { number: 1, failures: 0 }).await.into_result().unwrap();
 
     let hash = blake3::hash(TEXT.as_bytes()).to_hex().to_string();
-    assert_eq!(
-        next,
-        [ProcessJob { document: "PG1".parse().unwrap(), text_blake3: hash, known: OnDuplicate::Absorb }]
-    );
+    assert_eq!(next, [ProcessJob::of_text("PG1".parse().unwrap(), hash, TEXT.len() as u64)]);
     assert_eq!(counters.bytes.get(), BOOK.len() as u64);
     assert_eq!(read(&*blobs, BlobKind::Raw), BOOK.as_bytes());
     assert_eq!(read(&*blobs, BlobKind::Text), TEXT.as_bytes());

@@ -64,11 +64,8 @@ impl Harness {
     fn put(&self, number: u32, text: &str) -> ProcessJob {
         let document = document(number);
         self.blobs.put(BlobName::new(BlobKind::Text, document.clone()), text.as_bytes());
-        ProcessJob {
-            document,
-            text_blake3: blake3::hash(text.as_bytes()).to_hex().to_string(),
-            known: flow::job::OnDuplicate::Absorb,
-        }
+        let blake3 = blake3::hash(text.as_bytes()).to_hex().to_string();
+        ProcessJob::of_text(document, blake3, text.len() as u64)
     }
 
     async fn run(&self, number: u32, text: &str) -> Result<(), Ending<ProcessJob, Nothing>> {

@@ -1,9 +1,12 @@
 //! Tests texts that are missing, changed or damaged, processors that panic, and disks that fail.
 
-use std::{fs::OpenOptions, io::Read};
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Read},
+};
 
 use flow::{
-    blobs::{BlobError, Change, Kept, Publishing, StagedBlob, StagedFile},
+    blobs::{BlobError, Change, Kept, StagedBlob, StagedBytes, StagedFile},
     failure::Reason,
 };
 
@@ -90,11 +93,19 @@ impl BlobStore for BadDisk {
     fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError> {
         self.inner.resume(name)
     }
-    fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
+    fn publish_for(&self, changes: Vec<Change>, publisher: Publisher) {
+        // A record is in memory until it is published.
+        let needs_room = |change: &Change, full| match change {
+            Change::Staged(StagedBlob { name, bytes: StagedBytes::Memory(_) }) => name.kind == full,
+            _ => false,
+        };
         match self.fault {
-            DiskFault::Full(_) => self.inner.begin_publishing(changes),
+            DiskFault::Full(full) if changes.iter().any(|change| needs_room(change, full)) => {
+                publisher.end(Err(BlobError::at(&name(full).relative_path(), ErrorKind::StorageFull.into())));
+            }
+            DiskFault::Full(_) => self.inner.publish_for(changes, publisher),
             DiskFault::SyncFails => {
-                Publishing::ended(Err(BlobError::at("text".as_ref(), std::io::Error::other("bad disk"))))
+                publisher.end(Err(BlobError::at("text".as_ref(), std::io::Error::other("bad disk"))));
             }
         }
     }

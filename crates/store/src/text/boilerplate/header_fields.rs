@@ -2,6 +2,8 @@
 //! these are `The Project Gutenberg Etext of The House, by A. Person`, `#2 in our series by A. Person` and
 //! `May, 1999  [Etext #1750]`.
 
+use std::{iter, ops::Range};
+
 use super::{
     markers,
     phrases::{after, begins_with, join_words},
@@ -55,10 +57,11 @@ pub(crate) struct HeaderFields {
 impl HeaderFields {
     /// Reads the fields. The first one of a name counts. A value continues on lines that are indented deeper.
     pub(crate) fn of(text: &str) -> Self {
+        let fields = before_start(text);
         let dates = ["Release Date", "Official Release Date", "Posting Date"];
         // `May 12, 2009 [EBook #2875]`
-        let date = dates.iter().find_map(|name| field(text, name)).map(|date| before(&date, &['[']));
-        let (title, author) = match (field(text, "Title"), field(text, "Author")) {
+        let date = dates.iter().find_map(|name| field(fields, name)).map(|date| before(&date, &['[']));
+        let (title, author) = match (field(fields, "Title"), field(fields, "Author")) {
             // A header with one of the fields has the newer form, so the other is not searched for in a name.
             (None, None) => old_name(text),
             fields => fields,
@@ -66,7 +69,7 @@ impl HeaderFields {
         Self {
             title,
             author,
-            language: field(text, "Language"),
+            language: field(fields, "Language"),
             release_date: date.filter(|date| !date.is_empty()).or_else(|| old_date(text)),
         }
     }
@@ -75,33 +78,54 @@ impl HeaderFields {
 /// Returns the encoding that the first lines of a text declare.
 pub(crate) fn declared_encoding(head: &str) -> Option<String> {
     let names = ["Character set encoding", "Character encoding", "Character set", "Charset"];
-    names.into_iter().find_map(|name| declared(head, name))
+    let fields = declaring(head);
+    names.into_iter().find_map(|name| field(fields, name))
 }
 
 /// Returns the language that the first lines of a text declare.
 pub(crate) fn declared_language(head: &str) -> Option<String> {
-    declared(head, "Language")
+    field(declaring(head), "Language")
 }
 
-fn declared(head: &str, name: &str) -> Option<String> {
-    field(&head[..head.floor_char_boundary(DECLARED_BYTES_MAX)], name)
+/// Returns the part of the first lines of a text that may declare something.
+fn declaring(head: &str) -> &str {
+    before_start(&head[..head.floor_char_boundary(DECLARED_BYTES_MAX)])
 }
 
-/// Returns the value of a field before any START marker.
+/// Returns the lines before the first START marker.
+fn before_start(text: &str) -> &str {
+    let start = lines_with(markers::STAR, text).find(|(line, _)| markers::is_start(&text[line.clone()]));
+    &text[..start.map_or(text.len(), |(line, _)| line.start)]
+}
+
+/// Returns the lines that contain this byte, without their ends, each with the position of the first such
+/// byte. A search for the byte is faster than a look at each line, because few lines contain it.
+fn lines_with(byte: u8, text: &str) -> impl Iterator<Item = (Range<usize>, usize)> {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    iter::from_fn(move || {
+        let at = from + memchr::memchr(byte, &bytes[from..])?;
+        let start = memchr::memrchr(b'\n', &bytes[from..at]).map_or(from, |end| from + end + 1);
+        let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
+        from = end;
+        Some((start..end, at))
+    })
+}
+
+/// Returns the value of the first field with this name.
 fn field(text: &str, name: &str) -> Option<String> {
-    let mut lines = text.lines().take_while(|line| !markers::is_start(line));
-    let (indentation, first) = lines.find_map(|line| {
-        let field = line.trim_start();
-        // The end of the name may fall within a character of this line.
-        let value = field.get(..name.len()).filter(|found| found.eq_ignore_ascii_case(name));
-        let value = value.and_then(|_| field[name.len()..].strip_prefix(':'))?;
-        Some((line.len() - field.len(), value))
+    let (indentation, value) = lines_with(b':', text).find_map(|(line, colon)| {
+        let found = text[line.start..colon].trim_start();
+        let indentation = colon - line.start - found.len();
+        found.eq_ignore_ascii_case(name).then_some((indentation, colon + 1))
     })?;
+    let mut lines = text[value..].lines();
+    let first = lines.next().unwrap_or_default();
     let further = lines.take_while(|line| {
         let text = line.trim_start();
         !text.is_empty() && line.len() - text.len() > indentation
     });
-    let mut value = join_words(std::iter::once(first).chain(further));
+    let mut value = join_words(iter::once(first).chain(further));
     value.truncate(value.floor_char_boundary(VALUE_BYTES_MAX));
     (!value.is_empty()).then_some(value)
 }
@@ -124,12 +148,12 @@ fn old_name(text: &str) -> (Option<String>, Option<String>) {
         !unstarred.is_empty() && !unstarred.starts_with(['#', '(', '[']) && !begins_with(unstarred, OLD_NAMES)
     });
     let mut name = String::new();
-    for line in std::iter::once(first).chain(further).map(without_marks) {
+    for line in iter::once(first).chain(further).map(without_marks) {
         // "by" at the beginning of a line is not part of the title.
         name.push_str(if line.starts_with("by ") && !name.ends_with(',') { ", " } else { " " });
         name.push_str(line);
     }
-    title_and_author(&join_words(std::iter::once(&*before(&name, &['[', '#']))), series)
+    title_and_author(&join_words(iter::once(&*before(&name, &['[', '#']))), series)
 }
 
 /// Splits `The House, by A. Person`. `series` is the author of the series to which the text belongs.
@@ -186,7 +210,34 @@ fn before(text: &str, ends: &[char]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Does the same as [`field`] up to the START marker, line by line.
+    fn field_by_lines(text: &str, name: &str) -> Option<String> {
+        let mut lines = text.lines().take_while(|line| !markers::is_start(line));
+        let (indentation, first) = lines.find_map(|line| {
+            let field = line.trim_start();
+            let value = field.get(..name.len()).filter(|found| found.eq_ignore_ascii_case(name));
+            let value = value.and_then(|_| field[name.len()..].strip_prefix(':'))?;
+            Some((line.len() - field.len(), value))
+        })?;
+        let further = lines.take_while(|line| {
+            let text = line.trim_start();
+            !text.is_empty() && line.len() - text.len() > indentation
+        });
+        Some(join_words(iter::once(first).chain(further))).filter(|value| !value.is_empty())
+    }
+
+    proptest! {
+        #[test]
+        fn a_search_for_colons_finds_the_same_fields_as_a_look_at_each_line(
+            text in "(\\*\\*\\* ?START OF THE PROJECT GUTENBERG EBOOK|title|TITLE ?:|é|: *|\n|\r\n| {0,2}|Title: |\\*){0,30}",
+        ) {
+            prop_assert_eq!(field(before_start(&text), "Title"), field_by_lines(&text, "Title"));
+        }
+    }
 
     #[test]
     fn fields_are_read_with_their_further_lines() {

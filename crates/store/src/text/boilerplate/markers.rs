@@ -190,6 +190,8 @@ fn is_of_form(line: &str, verbs: &[&str]) -> bool {
 
 /// Returns the text after three or more stars and spaces, which may follow a tag or `_`.
 fn starred(line: &str) -> Option<&str> {
+    // Few lines have a star, so most are told by this.
+    memchr::memchr(STAR, line.as_bytes())?;
     untagged(line).strip_prefix("***").map(unstarred)
 }
 
