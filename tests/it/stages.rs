@@ -23,6 +23,23 @@ async fn stages_one_after_the_other_do_what_the_pipeline_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_that_stops_after_a_stage_is_continued_by_the_next() {
+    let harness = Harness::of_texts(6, 50);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline"], "whole", &[&list]).await.expect(0);
+    for (until, [fetched, stored]) in [("fetch", [6, 0]), ("store", [6, 6])] {
+        let summary = harness.juggle(&["pipeline", "--until", until, "--json"], "parts", &[&list]).await;
+        let summary = summary.expect(0).json();
+        assert_eq!(summary["lanes"]["process"], serde_json::Value::Null);
+        let status = harness.juggle::<&str>(&["status", "--json"], "parts", &[]).await.expect(0).json();
+        let done = ["fetch", "store", "process"].map(|lane| status["lanes"][lane]["done"].as_u64().unwrap());
+        assert_eq!(done, [fetched, stored, 0], "{until}");
+    }
+    harness.juggle(&["pipeline"], "parts", &[&list]).await.expect(0);
+    assert_same(&harness.tree("parts"), &harness.tree("whole"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stages_started_in_any_order_finish_together_while_others_look_on() {
     let harness = Harness::of_texts(12, 200);
     for number in 0..12 {

@@ -13,7 +13,6 @@ use blob_store::local::LocalBlobs;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     durability::Durability,
-    job::OnDuplicate,
     payload::ProcessJob,
     stage::{Attempt, Stage},
 };
@@ -117,8 +116,8 @@ fn jobs(blobs: &LocalBlobs) -> anyhow::Result<Vec<ProcessJob>> {
     let mut jobs = Vec::new();
     for document in blobs.list(BlobKind::Text)? {
         let digest = blobs.digest(&BlobName::new(BlobKind::Text, document.clone()))?;
-        let text_blake3 = digest.context("the text has gone")?.blake3.to_hex().to_string();
-        jobs.push(ProcessJob { document, text_blake3, known: OnDuplicate::Absorb });
+        let digest = digest.context("the text has gone")?;
+        jobs.push(ProcessJob::of_text(document, digest.blake3.to_hex().to_string(), digest.bytes));
     }
     Ok(jobs)
 }

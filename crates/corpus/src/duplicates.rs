@@ -51,9 +51,17 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
     let mut report = DuplicateReport::default();
     let mut first_of = HashMap::new();
     let mut rewritten = Vec::new();
-    for document in blobs.list(BlobKind::Meta)? {
-        let name = BlobName::new(BlobKind::Meta, document.clone());
-        let Some((meta, text)) = read(blobs, &name, &mut report)? else { continue };
+    for (name, found) in records::read_ahead(blobs.list(BlobKind::Meta)?, |document| read(blobs, document)) {
+        let document = name.document.clone();
+        let (meta, text) = match found? {
+            Found::Meta(meta, text) => (*meta, text),
+            Found::Nothing => continue,
+            Found::Damaged(error) => {
+                tracing::warn!(%document, error, "failed to read a meta");
+                report.unreadable.push(document);
+                continue;
+            }
+        };
         report.documents += 1;
         // The list is in order, so the first document with a text is the smallest.
         let first = match first_of.entry(text) {
@@ -85,30 +93,34 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
     Ok(report)
 }
 
-/// Reads a meta, and the hash of the text. Returns `None` if it is missing, or damaged, which is reported.
-fn read(
-    blobs: &dyn BlobStore,
-    name: &BlobName,
-    report: &mut DuplicateReport,
-) -> Result<Option<(Meta, blake3::Hash)>, BlobError> {
-    let parse = |bytes: &[u8]| {
-        let meta: Meta = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        let text = blake3::Hash::from_hex(&meta.text.blake3).map_err(|error| error.to_string())?;
-        Ok((meta, text))
-    };
-    let parsed = match blobs.read(name, RECORD_BYTES_MAX) {
+/// What was found under the name of a meta.
+enum Found {
+    /// A meta, and the hash of the text.
+    Meta(Box<Meta>, blake3::Hash),
+    /// No file.
+    Nothing,
+    /// A file that is no meta.
+    Damaged(String),
+}
+
+fn read(blobs: &dyn BlobStore, document: DocumentId) -> (BlobName, Result<Found, BlobError>) {
+    let name = BlobName::new(BlobKind::Meta, document);
+    let found = match blobs.read(&name, RECORD_BYTES_MAX) {
         // Rewriting a changed record would give it a matching checksum and so hide the change.
         Ok(bytes) if record::checksum(&bytes) == Checksum::Differs => {
-            Err("it has changed since it was written. To repair it: juggle verify --repair".to_owned())
+            let why = "it has changed since it was written. To repair it: juggle verify --repair";
+            Ok(Found::Damaged(why.to_owned()))
         }
-        Ok(bytes) => parse(&bytes),
-        Err(BlobError::NotFound(_)) => return Ok(None),
-        Err(error @ BlobError::TooLarge { .. }) => Err(error.to_string()),
-        Err(error) => return Err(error),
+        Ok(bytes) => Ok(parse(&bytes).unwrap_or_else(Found::Damaged)),
+        Err(BlobError::NotFound(_)) => Ok(Found::Nothing),
+        Err(error @ BlobError::TooLarge { .. }) => Ok(Found::Damaged(error.to_string())),
+        Err(error) => Err(error),
     };
-    if let Err(error) = &parsed {
-        tracing::warn!(document = %name.document, error, "failed to read a meta");
-        report.unreadable.push(name.document.clone());
-    }
-    Ok(parsed.ok())
+    (name, found)
+}
+
+fn parse(bytes: &[u8]) -> Result<Found, String> {
+    let meta: Meta = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let text = blake3::Hash::from_hex(&meta.text.blake3).map_err(|error| error.to_string())?;
+    Ok(Found::Meta(Box::new(meta), text))
 }

@@ -35,6 +35,7 @@ use crate::{
     boilerplate::Strip,
     fingerprint::Fingerprint,
     meta::Meta,
+    records,
     stats::{self, ProcessorIdentity, Stats},
 };
 
@@ -130,7 +131,7 @@ impl RootHasher {
 }
 
 /// The state of a corpus at the end of a run, as its lock records it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct LockReport {
     /// The lock that was written or compared.
     pub path: PathBuf,
@@ -158,8 +159,8 @@ fn documents<'s>(
     processor: &'s ProcessorIdentity,
 ) -> Result<impl Iterator<Item = Result<LockedDocument, LockError>> + use<'s>, LockError> {
     let all = blobs.list(BlobKind::Meta)?;
-    let locked = |document| Ok(locked_document(blobs, processor, &document)?);
-    Ok(all.into_iter().filter_map(move |document| locked(document).transpose()))
+    let locked = |document: DocumentId| locked_document(blobs, processor, &document);
+    Ok(records::read_ahead(all, locked).filter_map(|locked| locked.map_err(Into::into).transpose()))
 }
 
 /// Returns the line of a document. Returns `None` if its results do not exist, or are of another text or

@@ -1,10 +1,13 @@
 //! Reads and stages the records of documents: `meta/`, `stats/` and `logs/arrival/`.
 
+use std::iter;
+
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore, StagedBlob},
     document::DocumentId,
     record::{self, Checksum},
 };
+use rayon::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The maximum size of a record that is read, in bytes. The measures of a command of the user's are the only
@@ -63,6 +66,23 @@ pub fn read_whole<T: DeserializeOwned>(
     let bytes = blobs.read(&name, RECORD_BYTES_MAX)?;
     serde_json::from_slice(&bytes)
         .map_err(|error| BlobError::Damaged { path: name.relative_path(), source: error.into() })
+}
+
+/// The number of documents that are read at a time.
+const READ_AHEAD: usize = 1024;
+
+/// Applies `read` to each document, on all processors, and returns the results in order. Holds those of 1,024
+/// documents at most.
+pub(crate) fn read_ahead<T: Send>(
+    documents: Vec<DocumentId>,
+    read: impl Fn(DocumentId) -> T + Sync,
+) -> impl Iterator<Item = T> {
+    let mut documents = documents.into_iter();
+    let next = move || {
+        let some: Vec<_> = documents.by_ref().take(READ_AHEAD).collect();
+        (!some.is_empty()).then(|| some.into_par_iter().map(&read).collect::<Vec<T>>())
+    };
+    iter::from_fn(next).flatten()
 }
 
 /// Stages a record with its checksum in memory, so that it can be published.

@@ -4,7 +4,7 @@ use flow::{
     blobs::{BlobError, BlobKind, BlobStore},
     document::DocumentId,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     meta::{Confidence, Meta},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The totals of the documents that have gone through all stages, in this run and before.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// The number of documents.
     pub documents: u64,
@@ -29,7 +29,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Reads the meta of these documents, and passes each to `take`. Holds one at a time. Blocking.
+    /// Reads the meta of these documents, and passes each to `take`, in order. Holds some at a time. Blocking.
     ///
     /// # Errors
     /// Returns an error if a meta is missing or damaged, and the errors of `take`.
@@ -39,8 +39,11 @@ impl Totals {
         mut take: impl FnMut(&DocumentId, Meta) -> Result<(), BlobError>,
     ) -> Result<Self, BlobError> {
         let mut totals = Self { documents: documents.len() as u64, ..Self::default() };
-        for document in documents {
-            let meta: Meta = records::read_whole(blobs, BlobKind::Meta, document)?;
+        let metas = records::read_ahead(documents.to_vec(), |document| {
+            records::read_whole::<Meta>(blobs, BlobKind::Meta, &document)
+        });
+        for (document, meta) in documents.iter().zip(metas) {
+            let meta = meta?;
             totals.bytes_raw += meta.raw.bytes;
             totals.duplicates += u64::from(meta.duplicate_of.is_some());
             let encoding = &meta.encoding;

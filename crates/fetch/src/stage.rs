@@ -22,7 +22,7 @@ use flow::{
     failure::{Failure, Reason},
     lane::Lane,
     payload::{FetchJob, Fetched, StoreJob},
-    stage::{Attempt, Ending, Report, Requeue, Stage},
+    stage::{Attempt, Ending, Report, Requeue, Slot, Stage},
     worker::ErasedStage,
 };
 use url::Url;
@@ -117,7 +117,7 @@ impl Fetch {
         target: Target,
         job: FetchJob,
         attempt: Attempt,
-        trace: &RequestTrace,
+        trace: &RequestTrace<'_>,
     ) -> FetchReport {
         let started = Instant::now();
         let host = target.group().unwrap_or_default();
@@ -162,7 +162,7 @@ impl Fetch {
         target: &Target,
         job: &FetchJob,
         attempt: Attempt,
-        trace: &RequestTrace,
+        trace: &RequestTrace<'_>,
     ) -> Result<TransferOutcome, DownloadError> {
         let name = BlobName::new(BlobKind::Spool, job.document.clone());
         let soft_ban = job.host.clone().map(|host| SoftBanCheck {
@@ -333,6 +333,10 @@ impl Stage for Fetch {
     type Output = StoreJob;
 
     async fn run(&self, job: FetchJob, attempt: Attempt) -> Report<FetchJob, StoreJob> {
+        self.run_in_slot(job, attempt, &Slot::of_no_worker()).await
+    }
+
+    async fn run_in_slot(&self, job: FetchJob, attempt: Attempt, slot: &Slot) -> Report<FetchJob, StoreJob> {
         let Some(listed) = job.urls.get(job.candidate) else {
             return Ending::dead(Reason::Internal, "the job has no URL left").into();
         };
@@ -365,7 +369,11 @@ impl Stage for Fetch {
                 return report.pausing_group(self.group_pause_ms(host.as_deref(), 0, None));
             }
         };
-        let (trace, url) = (RequestTrace::default(), target.url.clone());
+        // The connection is free when the body has come. But if the host must be left alone then, the report
+        // says so before any other job of it is claimed.
+        let is_left_alone = self.group_pause_ms(host.as_deref(), crawl_delay_ms, None) > 0;
+        let trace = RequestTrace::settling((!is_left_alone).then_some(slot));
+        let url = target.url.clone();
         let report = self.fetch_text(target, job, attempt, &trace).await;
         report
             .pausing_group(self.group_pause_ms(host.as_deref(), crawl_delay_ms, trace.ended()))

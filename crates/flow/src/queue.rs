@@ -107,6 +107,10 @@ pub struct ClaimRequest {
     pub group_limit: GroupLimit,
     /// The limits of single groups, at most [`BATCH_MAX`].
     pub named_limits: NamedLimits,
+    /// Leases whose jobs no longer count towards the limits of their groups, although they have not ended:
+    /// what the limits protect is over, for example the connection to a host. A lease that is no longer held
+    /// is ignored.
+    pub settled: Vec<Lease>,
 }
 
 /// The limits of single groups.
@@ -123,7 +127,7 @@ impl ClaimRequest {
 /// The rate limit of a group, over all workers together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupLimit {
-    /// The maximum number of leased jobs. With 0, no job of the group is handed out.
+    /// The maximum number of leased jobs that are not settled. With 0, no job of the group is handed out.
     pub in_flight: u32,
     /// The shortest time between two claims.
     pub interval_ms: Millis,

@@ -1,15 +1,22 @@
 //! The contract of a stage: one step of the dataflow.
 
-use std::{error::Error, fmt, future::Future};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use crate::{
     blobs::BlobError,
     clock::Millis,
     events::RequestFacts,
     failure::{Failure, Reason},
-    job::NewJob,
+    job::{Lease, NewJob},
     lane::Lane,
 };
 
@@ -34,6 +41,67 @@ pub trait Stage: Send + Sync + 'static {
         input: Self::Input,
         attempt: Attempt,
     ) -> impl Future<Output = Report<Self::Input, Self::Output>> + Send;
+
+    /// Does the same as [`run`](Self::run), and may settle the job early: see [`Slot`]. The worker calls this.
+    fn run_in_slot(
+        &self,
+        input: Self::Input,
+        attempt: Attempt,
+        _slot: &Slot,
+    ) -> impl Future<Output = Report<Self::Input, Self::Output>> + Send {
+        self.run(input, attempt)
+    }
+}
+
+/// The place of a job among those that a worker runs at the same time, and among those that the limits of its
+/// group allow. A stage *settles* the job when what these limits protect is over, for example when a
+/// connection is free again. Then the worker claims another job, while this one goes on to its end.
+#[derive(Debug, Default)]
+pub struct Slot(Option<(Lease, Arc<Settled>)>);
+
+/// The leases of the jobs that were settled since the worker asked last.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    leases: Mutex<Vec<Lease>>,
+    changed: Notify,
+}
+
+impl Slot {
+    /// Returns the slot of a job that no worker runs. Settling it has no effect.
+    #[must_use]
+    pub const fn of_no_worker() -> Self {
+        Self(None)
+    }
+
+    pub(crate) const fn new(lease: Lease, settled: Arc<Settled>) -> Self {
+        Self(Some((lease, settled)))
+    }
+
+    /// Settles the job. Called again, it has no effect.
+    pub fn settle(&self) {
+        if let Some((lease, settled)) = &self.0 {
+            settled.leases().push(*lease);
+            settled.changed.notify_one();
+        }
+    }
+}
+
+impl Settled {
+    /// Waits until a job was settled. Returns the leases, which may contain one more than once.
+    pub(crate) async fn next(&self) -> Vec<Lease> {
+        loop {
+            let leases = mem::take(&mut *self.leases());
+            if !leases.is_empty() {
+                return leases;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    fn leases(&self) -> MutexGuard<'_, Vec<Lease>> {
+        // Nothing panics while it holds the lock.
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The number of an attempt.

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! * A job is claimed only if there is room to run it.
+//! * A job is claimed only if there is room to run it. A job that was settled leaves room for another.
 //! * Each claimed job is completed, failed or released exactly once. If the worker is stopped at once or
 //!   killed, the queue takes the lease back instead.
 //! * A panic of a stage is a failure of its job.
@@ -11,11 +11,19 @@
 //! * The loop owns all of its state. There are no locks.
 
 mod attempt;
+mod config;
 mod erased;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    panic::resume_unwind,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::OptionFuture;
 use tokio::{
@@ -25,94 +33,29 @@ use tokio::{
 };
 
 use self::attempt::{Outcome, attempt};
-pub use self::erased::ErasedStage;
+pub use self::{
+    config::{Ended, OnDeath, Until, WorkerConfig},
+    erased::ErasedStage,
+};
 use crate::{
     clock::Millis,
     counters::Counters,
     events::EventSink,
     failure::Failure,
     job::{Claim, Lease},
-    queue::{
-        BATCH_MAX, ClaimRequest, ClaimResponse, GroupLimit, JobQueue, LaneStatus, Nack, NamedLimits,
-        QueueError, Registration,
-    },
-    retry::RetryPolicy,
+    queue::{BATCH_MAX, ClaimRequest, ClaimResponse, JobQueue, LaneStatus, Nack, QueueError, Registration},
     shutdown::{Phase, Shutdown, Trigger},
+    stage::{Settled, Slot},
 };
 
 /// The longest wait of one claim in the queue, and the shortest time from a claim that returned no job to the
 /// next. A shutdown is noticed after this time at the latest.
 const CLAIM_WAIT_MS: Millis = 250;
+/// The maximum number of jobs in flight, settled ones among them, in multiples of the concurrency.
+const IN_FLIGHT_FACTOR: usize = 4;
 /// The time that a worker has for releasing its jobs when it is stopped at once. The queue may not answer any
 /// more.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The options of a worker.
-#[derive(Debug, Clone)]
-pub struct WorkerConfig {
-    /// The maximum number of jobs that run at the same time.
-    pub concurrency: usize,
-    /// The duration of a lease, unless it is extended.
-    pub lease_ms: Millis,
-    /// The limit of each group that is not in `named_limits`.
-    pub group_limit: GroupLimit,
-    /// The limits of single groups.
-    pub named_limits: NamedLimits,
-    /// The delays and the number of retries.
-    pub retry: RetryPolicy,
-    /// The condition under which the worker ends by itself.
-    pub until: Until,
-    /// The effect of a job that ends as dead.
-    pub on_death: OnDeath,
-}
-
-impl Default for WorkerConfig {
-    /// Four jobs at a time, leases of a minute, no limits of groups, until the lane is drained.
-    fn default() -> Self {
-        Self {
-            concurrency: 4,
-            lease_ms: 60_000,
-            group_limit: GroupLimit::NONE,
-            named_limits: NamedLimits::new(),
-            retry: RetryPolicy::default(),
-            until: Until::Drained,
-            on_death: OnDeath::KeepGoing,
-        }
-    }
-}
-
-/// The condition under which a worker ends by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// As soon as the lane has no job to hand out.
-    FirstEmpty,
-    /// As soon as no job is pending in the lane and no earlier lane can bring more.
-    Drained,
-    /// Never. It works until it is stopped.
-    Stopped,
-}
-
-/// The effect of a job that ends as dead on the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDeath {
-    /// The other jobs continue.
-    KeepGoing,
-    /// A shutdown begins: running jobs finish, and no others are claimed.
-    FailFast,
-}
-
-/// The reason why a worker ended without an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// [`WorkerConfig::until`] was reached.
-    Finished,
-    /// The downstream lane is full and no worker serves it.
-    Blocked,
-    /// All pending jobs belong to groups that are paused for a long time.
-    Resting,
-    /// A shutdown stopped it.
-    Stopped,
-}
 
 /// An error that ended a worker. No job is lost.
 #[derive(Debug, thiserror::Error)]
@@ -182,6 +125,12 @@ struct Loop<'w> {
     tasks: JoinSet<Attempted>,
     /// The leases of the running jobs. A task drops its work when its sender is dropped.
     held: HashMap<Lease, oneshot::Sender<()>>,
+    /// The jobs that are being settled.
+    settled: Arc<Settled>,
+    /// The leases in `held` of jobs that were settled.
+    settled_leases: HashSet<Lease>,
+    /// Those of them that the queue has not been told.
+    untold: Vec<Lease>,
     /// The time before which no claim is sent, after a claim that returned no job.
     no_claim_before: Option<Instant>,
     /// The result of the loop when no job is in flight any more. Once it is set, no job is claimed.
@@ -190,7 +139,8 @@ struct Loop<'w> {
 
 impl<'w> Loop<'w> {
     fn new(worker: &'w Worker) -> Self {
-        Self { worker, tasks: JoinSet::new(), held: HashMap::new(), no_claim_before: None, stop: None }
+        let (tasks, held, settled, settled_leases, untold) = Default::default();
+        Self { worker, tasks, held, settled, settled_leases, untold, no_claim_before: None, stop: None }
     }
 
     async fn run(mut self) -> Result<Ended, WorkerError> {
@@ -207,10 +157,11 @@ impl<'w> Loop<'w> {
             }
             self.check_shutdown();
             // A job that was claimed and could not run would only hold its lease.
-            let room = worker.config.concurrency.saturating_sub(self.tasks.len()).min(BATCH_MAX);
+            let room = self.room();
             if !is_claiming && self.stop.is_none() && self.no_claim_before.is_none() && room > 0 {
                 claimed_at = Instant::now();
-                claiming.set(Some(worker.queue.claim(claim_request(worker, room))).into());
+                let settled = mem::take(&mut self.untold);
+                claiming.set(Some(worker.queue.claim(claim_request(worker, room, settled))).into());
                 is_claiming = true;
             }
             // All work has ended, and no claim can bring more.
@@ -234,9 +185,27 @@ impl<'w> Loop<'w> {
                         self.count(joined);
                     }
                 }
+                leases = self.settled.next() => self.settle(leases),
                 _ = beat.tick() => self.extend().await,
                 () = shutdown.reached(Phase::Draining), if self.stop.is_none() => {}
                 () = shutdown.reached(Phase::Now) => {}
+            }
+        }
+    }
+
+    /// Returns the number of jobs that may be claimed. Settled jobs count only towards the bound of all.
+    fn room(&self) -> usize {
+        let (concurrency, in_flight) = (self.worker.config.concurrency, self.tasks.len());
+        let room = (concurrency + self.settled_leases.len()).saturating_sub(in_flight);
+        room.min((concurrency * IN_FLIGHT_FACTOR).saturating_sub(in_flight)).min(BATCH_MAX)
+    }
+
+    fn settle(&mut self, leases: Vec<Lease>) {
+        for lease in leases {
+            if self.held.contains_key(&lease) && self.settled_leases.insert(lease) {
+                self.untold.push(lease);
+                // Its group may be free.
+                self.no_claim_before = None;
             }
         }
     }
@@ -275,8 +244,9 @@ impl<'w> Loop<'w> {
         let lease = claim.lease;
         // A dropped sender tells the task that its lease is lost.
         let (hold, lost) = oneshot::channel();
-        let task =
-            attempt(Arc::clone(stage), Arc::clone(queue), Arc::clone(events), claim, config.retry, lost);
+        let slot = Slot::new(lease, Arc::clone(&self.settled));
+        let (stage, queue, events) = (Arc::clone(stage), Arc::clone(queue), Arc::clone(events));
+        let task = attempt(stage, queue, events, claim, config.retry, slot, lost);
         self.tasks.spawn(async move { (lease, task.await) });
         self.held.insert(lease, hold);
         counters.in_flight.add(1);
@@ -300,6 +270,7 @@ impl<'w> Loop<'w> {
             Err(panicked) => resume_unwind(panicked.into_panic()),
         };
         self.held.remove(&lease);
+        self.settled_leases.remove(&lease);
         // The job may have made others ready, or its group free.
         self.no_claim_before = None;
         match outcome {
@@ -331,7 +302,10 @@ impl<'w> Loop<'w> {
         let leases = self.held.keys().copied().collect();
         match self.worker.queue.extend(leases, self.worker.config.lease_ms).await {
             // Removing a lease drops its sender, which ends the work.
-            Ok(lost) => self.held.retain(|lease, _| !lost.contains(lease)),
+            Ok(lost) => {
+                self.held.retain(|lease, _| !lost.contains(lease));
+                self.settled_leases.retain(|lease| !lost.contains(lease));
+            }
             Err(error) => self.stop_with(Err(error.into())),
         }
     }
@@ -357,7 +331,7 @@ impl<'w> Loop<'w> {
     }
 }
 
-fn claim_request(worker: &Worker, limit: usize) -> ClaimRequest {
+fn claim_request(worker: &Worker, limit: usize, settled: Vec<Lease>) -> ClaimRequest {
     let config = &worker.config;
     let wait_ms = match config.until {
         Until::FirstEmpty => 0,
@@ -370,6 +344,7 @@ fn claim_request(worker: &Worker, limit: usize) -> ClaimRequest {
         wait_ms,
         group_limit: config.group_limit,
         named_limits: config.named_limits.clone(),
+        settled,
     }
 }
 

@@ -140,7 +140,8 @@ impl Summary {
         let started_ms = Clock::start().now_ms().saturating_sub(millis(started.elapsed()));
         // Totals read every meta: a single stage, of which many may run at a time, leaves them out.
         let is_pipeline = lanes.len() == Lane::ALL.len();
-        let corpus = if is_pipeline { Some(read_totals(stages).await?) } else { None };
+        let corpus =
+            if is_pipeline { Some(read_totals(stages, settings, lock.as_ref()).await?) } else { None };
         let lane_summary = |&lane: &Lane| {
             let (now, before) = (now.lane(lane), before.lane(lane));
             let counters = &stages.counters[lane.index()];
@@ -315,9 +316,14 @@ impl Summary {
     }
 }
 
-async fn read_totals(stages: &Stages) -> Result<CorpusTotals, CliError> {
+async fn read_totals(
+    stages: &Stages,
+    settings: &Settings,
+    lock: Option<&LockReport>,
+) -> Result<CorpusTotals, CliError> {
     let blobs = Arc::clone(&stages.blobs) as Arc<dyn BlobStore>;
-    blocking(move || CorpusTotals::read(&*blobs)).await?
+    let (run, lock) = (settings.output_dir.clone(), lock.cloned());
+    blocking(move || CorpusTotals::of_lock(&*blobs, &run, lock.as_ref())).await?
 }
 
 /// Returns a heading, the first items, and a line that counts the others. Returns nothing for no items.

@@ -17,7 +17,6 @@ use std::{
 use corpus::stats::ProcessorIdentity;
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
-    job::OnDuplicate,
     payload::ProcessJob,
     stage::{Attempt, Stage},
     testing::memory_blobs::MemoryBlobs,

@@ -6,13 +6,14 @@
 //! * `wal`: the write-ahead log: each group goes there first, with one write and one fdatasync;
 //! * [`database`]: sled, made safe against power loss: a checkpoint moves there what of the write-ahead log
 //!   still counts; `generations` copies the database at every start, `chunks` keep its values small, and a
-//!   `manifest` says what must be in it;
+//!   `manifest` says what must be in it, `group_cache` keeps what is read again;
 //! * `usage`: how much of each group still counts, and which groups are worth compacting.
 
 pub(crate) mod chunks;
 pub mod database;
 pub(crate) mod entry;
 mod generations;
+mod group_cache;
 mod manifest;
 pub(crate) mod usage;
 pub(crate) mod wal;

@@ -72,6 +72,7 @@ async fn claim(queue: &QueueClient, wait_ms: u64) -> ClaimResponse {
             wait_ms,
             group_limit: limits,
             named_limits: NamedLimits::new(),
+            settled: Vec::new(),
         })
         .await
         .unwrap()

@@ -110,6 +110,7 @@ async fn a_queue_of_an_earlier_build_is_opened_continued_and_closed() {
         wait_ms: 0,
         group_limit: GroupLimit::NONE,
         named_limits: NamedLimits::new(),
+        settled: Vec::new(),
     };
     let claim = queue.claim(request).await.unwrap().claims.remove(0);
     assert_eq!(claim.key, "doc2", "the first that was pushed comes first");

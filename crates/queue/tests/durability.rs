@@ -57,6 +57,7 @@ fn ask(lane: Lane, limit: usize) -> ClaimRequest {
         wait_ms: 0,
         group_limit: GroupLimit::NONE,
         named_limits: NamedLimits::new(),
+        settled: Vec::new(),
     }
 }
 

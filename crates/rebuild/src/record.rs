@@ -67,6 +67,7 @@ async fn end(
         wait_ms: 0,
         group_limit: GroupLimit::NONE,
         named_limits: NamedLimits::new(),
+        settled: Vec::new(),
     };
     while !next.is_empty() {
         let claims = queue.claim(ask.clone()).await?.claims;

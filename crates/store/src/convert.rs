@@ -125,7 +125,7 @@ impl Download {
             blake3: self.scan.blake3.to_hex().to_string(),
             fate: config.raw,
         };
-        Ok(new_meta(job, config.strip, raw, text.facts(), encoding_facts(decision, counts, job), trimmed))
+        Ok(new_meta(job, config.strip, raw, text.finish(), encoding_facts(decision, counts, job), trimmed))
     }
 
     /// Decides on the encoding of the bytes. This may read them once more.
@@ -229,10 +229,13 @@ impl<'a> TextWriter<'a> {
         Ok(())
     }
 
-    fn facts(&self) -> TextFacts {
+    /// Returns the facts of the whole text.
+    fn finish(self) -> TextFacts {
+        let blake3 = self.hasher.finalize();
+        self.into.blake3 = Some(blake3);
         TextFacts {
             bytes: self.bytes,
-            blake3: self.hasher.finalize().to_hex().to_string(),
+            blake3: blake3.to_hex().to_string(),
             lines: self.line_ends + u64::from(!self.ends_line),
         }
     }

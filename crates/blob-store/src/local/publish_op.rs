@@ -54,7 +54,7 @@ pub(super) fn operations(
     for change in changes {
         let made = match change {
             // The committing thread writes it.
-            Change::Staged(StagedBlob { name, bytes: StagedBytes::Memory(bytes) })
+            Change::Staged(StagedBlob { name, bytes: StagedBytes::Memory(bytes), .. })
                 if !compression.includes(name.kind) =>
             {
                 Ok(vec![PublishOp::Write(name, bytes)])

@@ -81,7 +81,7 @@ fn record(blob: StagedBlob, date: &str) -> Result<Record, BlobError> {
             SpooledData::OnDisk(file) => Content::Unnamed(file),
         },
     };
-    let mut hasher = ContentHasher::default();
+    let mut hasher = ContentHasher::new(blob.blake3);
     let hashed = match &content {
         Content::Memory(bytes) => {
             hasher.update(bytes);

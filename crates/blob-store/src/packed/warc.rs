@@ -42,26 +42,44 @@ pub(super) struct ContentDigests {
 }
 
 /// Computes [`ContentDigests`].
-#[derive(Default)]
 pub(super) struct ContentHasher {
+    bytes: u64,
     crc: crc32fast::Hasher,
     sha256: Sha256,
-    blake3: blake3::Hasher,
+    blake3: Blake3,
+}
+
+/// The BLAKE3 of a content.
+enum Blake3 {
+    Known(blake3::Hash),
+    Computed(Box<blake3::Hasher>),
 }
 
 impl ContentHasher {
+    /// Returns the hasher of a content whose BLAKE3 may be known.
+    pub(super) fn new(blake3: Option<blake3::Hash>) -> Self {
+        let blake3 = blake3.map_or_else(|| Blake3::Computed(Box::default()), Blake3::Known);
+        Self { bytes: 0, crc: crc32fast::Hasher::new(), sha256: Sha256::new(), blake3 }
+    }
+
     pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
         self.crc.update(bytes);
         self.sha256.update(bytes);
-        self.blake3.update(bytes);
+        if let Blake3::Computed(hasher) = &mut self.blake3 {
+            hasher.update(bytes);
+        }
     }
 
     pub(super) fn finish(self) -> ContentDigests {
         ContentDigests {
-            bytes: self.blake3.count(),
+            bytes: self.bytes,
             crc: self.crc.finalize(),
             sha256: hex(&self.sha256.finalize()),
-            blake3: self.blake3.finalize(),
+            blake3: match self.blake3 {
+                Blake3::Known(hash) => hash,
+                Blake3::Computed(hasher) => hasher.finalize(),
+            },
         }
     }
 }

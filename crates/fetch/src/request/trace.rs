@@ -1,4 +1,4 @@
-//! Facts about a request, collected while it runs.
+//! Facts about a request, collected while it runs, and what follows when it ends.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use flow::events::RequestFacts;
+use flow::{events::RequestFacts, stage::Slot};
 use reqwest::StatusCode;
 use url::Url;
 
@@ -16,17 +16,31 @@ use crate::credentials::strip_credentials;
 
 /// The request of an attempt. A download fills it in.
 #[derive(Debug, Default)]
-pub(crate) struct RequestTrace {
+pub(crate) struct RequestTrace<'s> {
+    /// May be settled when the response is complete.
+    slot: Option<&'s Slot>,
     /// The time at which the request ended, with or without a complete response.
     ended: OnceLock<Instant>,
     status: OnceLock<StatusCode>,
     bytes: AtomicU64,
 }
 
-impl RequestTrace {
+impl<'s> RequestTrace<'s> {
+    /// Returns the trace of a request that may settle this slot when its response is complete.
+    pub(crate) fn settling(slot: Option<&'s Slot>) -> Self {
+        Self { slot, ..Self::default() }
+    }
+
     /// Records that the request has ended. Only the first call counts.
     pub(crate) fn end(&self) {
         self.ended.get_or_init(Instant::now);
+    }
+
+    /// Settles the slot, because the response is complete.
+    pub(crate) fn settle(&self) {
+        if let Some(slot) = self.slot {
+            slot.settle();
+        }
     }
 
     pub(crate) fn ended(&self) -> Option<Instant> {

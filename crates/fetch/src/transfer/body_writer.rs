@@ -19,7 +19,7 @@ use crate::{
         body::IncomingBody,
         body_reader::{BodyCommand, BodyEnd, BodyReader, Commands},
         memory_budget::MemoryReservation,
-        publish::{self, Expectation, PartPolicy, Settled, TransferOutcome},
+        publish::{self, Expectation, PartPolicy, Settled, SoftBanCheck, TransferOutcome},
         spool::{Spool, SpoolStore},
     },
 };
@@ -117,7 +117,9 @@ impl BodyWriter {
     /// Returns the failure if the body is not acceptable or not the expected one, and an error of the store
     /// if the disk fails.
     pub(crate) async fn publish(mut self, expected: Expectation) -> Result<TransferOutcome, DownloadError> {
-        let outcome = if self.is_quick(&expected) {
+        let is_known = |check: &SoftBanCheck| check.detector.is_known(&check.host);
+        // Without a task: checking it reads no file then, and the store takes it in memory.
+        let outcome = if self.holds_quick_body() && expected.soft_ban.as_ref().is_none_or(is_known) {
             let mut commands = std::mem::take(&mut self.buffered);
             commands.push(BodyCommand::Publish(expected));
             let spool = Spool::in_memory(self.spools.clone(), &self.name);
@@ -141,11 +143,10 @@ impl BodyWriter {
         self.end(BodyCommand::Abandon(policy)).await.map(|_| ())
     }
 
-    /// Returns whether the buffered body can be checked and handed to the store without waiting for anything.
-    fn is_quick(&self, expected: &Expectation) -> bool {
+    /// Returns whether a body has been buffered that takes next to no time to check.
+    pub(crate) fn holds_quick_body(&self) -> bool {
         self.task.is_none()
             && matches!(self.buffered.first(), Some(BodyCommand::Begin(body)) if body.is_quick(self.reserved.bytes()))
-            && expected.soft_ban.as_ref().is_none_or(|check| check.detector.is_known(&check.host))
     }
 
     async fn end(mut self, command: BodyCommand) -> Result<Option<TransferOutcome>, DownloadError> {

@@ -41,7 +41,7 @@ pub(crate) struct Download<'a> {
     /// No earlier attempt can have left a part of the text in the spool.
     pub(crate) is_first_attempt: bool,
     /// Collects facts about the request.
-    pub(crate) trace: &'a RequestTrace,
+    pub(crate) trace: &'a RequestTrace<'a>,
 }
 
 impl Download<'_> {
@@ -67,7 +67,13 @@ impl Download<'_> {
         // The pause of the host counts from here, not from the end of the writing.
         self.trace.end();
         let failure = match received {
-            Ok(Ok(None)) => return writer.publish(expected).await,
+            Ok(Ok(None)) => {
+                // A body that is not short keeps its slot, so that few of them are in memory at a time.
+                if writer.holds_quick_body() {
+                    self.trace.settle();
+                }
+                return writer.publish(expected).await;
+            }
             Ok(Ok(Some((outcome, policy)))) => {
                 writer.abandon(policy).await?;
                 return Ok(outcome);

@@ -289,12 +289,12 @@ impl Spool {
     /// Begins to publish the whole body.
     pub(crate) fn publish(mut self) -> Result<Publishing, BlobError> {
         self.remove_note()?;
-        let blobs = &self.spools.blobs;
+        let (blobs, blake3) = (&self.spools.blobs, Some(self.digest().blake3));
         let staged = match self.body {
             SpooledBody::File(staged) => staged.into(),
             SpooledBody::Memory(body) => StagedBlob::with_bytes(self.name, body),
         };
-        Ok(blobs.begin_publishing(vec![Change::Staged(staged)]))
+        Ok(blobs.begin_publishing(vec![Change::Staged(StagedBlob { blake3, ..staged })]))
     }
 
     fn clear(&mut self) -> Result<(), BlobError> {

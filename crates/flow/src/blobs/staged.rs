@@ -17,6 +17,8 @@ pub struct StagedBlob {
     pub name: BlobName,
     /// The bytes that have been written.
     pub bytes: StagedBytes,
+    /// The BLAKE3 of all bytes, if the writer has computed it already. A store may record it.
+    pub blake3: Option<blake3::Hash>,
 }
 
 /// The place of the bytes of a [`StagedBlob`].
@@ -56,14 +58,15 @@ impl StagedBlob {
     /// Creates a blob with all of its bytes. They stay in memory until it is published.
     #[must_use]
     pub const fn with_bytes(name: BlobName, bytes: Vec<u8>) -> Self {
-        Self { name, bytes: StagedBytes::Memory(bytes) }
+        Self { name, bytes: StagedBytes::Memory(bytes), blake3: None }
     }
 
     /// Creates a blob in memory. If it gets more than `memory_max` bytes, they move to a file without a name
     /// in `directory`.
     #[must_use]
     pub fn in_memory(name: BlobName, memory_max: usize, directory: &Path) -> Self {
-        Self { name, bytes: StagedBytes::Unnamed(tempfile::spooled_tempfile_in(memory_max, directory)) }
+        let bytes = StagedBytes::Unnamed(tempfile::spooled_tempfile_in(memory_max, directory));
+        Self { name, bytes, blake3: None }
     }
 
     /// Returns the path of the hidden file, or of the published blob if there is no such file: for messages.
@@ -78,7 +81,7 @@ impl StagedBlob {
 
 impl From<StagedFile> for StagedBlob {
     fn from(file: StagedFile) -> Self {
-        Self { name: file.name.clone(), bytes: StagedBytes::File(file) }
+        Self { name: file.name.clone(), bytes: StagedBytes::File(file), blake3: None }
     }
 }
 

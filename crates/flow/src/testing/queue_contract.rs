@@ -144,6 +144,7 @@ pub fn request(lane: Lane, limit: usize) -> ClaimRequest {
         wait_ms: 0,
         group_limit: GroupLimit::NONE,
         named_limits: NamedLimits::new(),
+        settled: Vec::new(),
     }
 }
 

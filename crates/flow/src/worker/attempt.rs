@@ -13,7 +13,7 @@ use crate::{
     job::{Claim, Lease, NewJob},
     queue::{GroupPause, JobQueue, Nack, QueueError},
     retry::RetryPolicy,
-    stage::{Attempt, Ending, Report, Requeue, Stage},
+    stage::{Attempt, Ending, Report, Requeue, Slot, Stage},
 };
 
 /// The outcome of an attempt for the worker.
@@ -50,6 +50,7 @@ pub(super) async fn attempt(
     events: Arc<dyn EventSink>,
     claim: Claim,
     retry: RetryPolicy,
+    slot: Slot,
     lost: oneshot::Receiver<()>,
 ) -> Result<Outcome, QueueError> {
     let lease = claim.lease;
@@ -64,7 +65,7 @@ pub(super) async fn attempt(
         request: None,
     };
     let Ran { outcome, mut acknowledgement, group_pause_ms, request } = tokio::select! {
-        ran = stage.run_claim(&claim, claimed, retry) => ran,
+        ran = stage.run_claim(&claim, claimed, retry, &slot) => ran,
         // The job belongs to another worker by now, so nothing is acknowledged.
         _ = lost => {
             events.record(Event { took_ms: millis(claimed.elapsed()), ..event });
@@ -132,7 +133,13 @@ async fn refused(queue: &dyn JobQueue, lease: Lease, why: &str) -> Result<Failur
 /// Runs the stage, and returns what became of the job, what to tell the queue, the pause of the job's group,
 /// and the request. A payload that cannot be read is an ending as well, and so is a panic of the stage or of
 /// the follow-up jobs.
-pub(super) async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, retry: RetryPolicy) -> Ran {
+pub(super) async fn run<S: Stage>(
+    stage: &S,
+    claim: &Claim,
+    claimed: Instant,
+    retry: RetryPolicy,
+    slot: &Slot,
+) -> Ran {
     let acknowledge = |report: Report<S::Input, S::Output>| {
         let Report { ending, group_pause_ms, request } = report;
         let (outcome, acknowledgement) = acknowledgement(ending, claim, claimed, retry);
@@ -140,7 +147,10 @@ pub(super) async fn run<S: Stage>(stage: &S, claim: &Claim, claimed: Instant, re
     };
     let work = async {
         acknowledge(match serde_json::from_slice(&claim.payload) {
-            Ok(input) => stage.run(input, Attempt { number: claim.attempts, failures: claim.failures }).await,
+            Ok(input) => {
+                let attempt = Attempt { number: claim.attempts, failures: claim.failures };
+                stage.run_in_slot(input, attempt, slot).await
+            }
             Err(error) => Ending::dead(Reason::Internal, format!("the job cannot be read: {error}")).into(),
         })
     };

@@ -5,7 +5,12 @@ use std::{future::Future, pin::Pin};
 use tokio::time::Instant;
 
 use super::attempt::{self, Ran};
-use crate::{job::Claim, lane::Lane, retry::RetryPolicy, stage::Stage};
+use crate::{
+    job::Claim,
+    lane::Lane,
+    retry::RetryPolicy,
+    stage::{Slot, Stage},
+};
 
 /// A [`Stage`] without the types of its input and output. Every stage is one.
 ///
@@ -22,6 +27,7 @@ pub trait ErasedStage: Send + Sync + 'static {
         claim: &'a Claim,
         claimed: Instant,
         retry: RetryPolicy,
+        slot: &'a Slot,
     ) -> Pin<Box<dyn Future<Output = Ran> + Send + 'a>>;
 }
 
@@ -35,7 +41,8 @@ impl<S: Stage> ErasedStage for S {
         claim: &'a Claim,
         claimed: Instant,
         retry: RetryPolicy,
+        slot: &'a Slot,
     ) -> Pin<Box<dyn Future<Output = Ran> + Send + 'a>> {
-        Box::pin(attempt::run(self, claim, claimed, retry))
+        Box::pin(attempt::run(self, claim, claimed, retry, slot))
     }
 }

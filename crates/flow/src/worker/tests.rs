@@ -7,3 +7,4 @@ mod faulty_queue;
 mod harness;
 mod leases;
 mod pauses;
+mod slots;

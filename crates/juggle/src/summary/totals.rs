@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use corpus::{meta::Meta, records, stats::Stats, totals::Totals};
+use corpus::{lock::LockReport, meta::Meta, records, stats::Stats, totals::Totals};
 use flow::{
+    atomic_file,
     blobs::{BlobKind, BlobStore},
     document::DocumentId,
+    record::{self, Checksum},
+    safe_file,
     shell::quoted_path,
 };
 use indicatif::{HumanBytes, HumanCount};
@@ -22,7 +25,7 @@ use crate::{
 const TITLE_CHARS_MAX: usize = 48;
 
 /// The documents of a run directory that have gone through all stages, in this run and before.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CorpusTotals {
     #[serde(flatten)]
     pub(super) records: Totals,
@@ -34,12 +37,34 @@ pub(super) struct CorpusTotals {
 }
 
 impl CorpusTotals {
-    /// Reads the records and counts of all documents. Holds every distinct token once. Blocking.
+    /// Returns the totals of the results in a lock that was just written or compared. They follow from its
+    /// root hash, so those of a large corpus that has not changed are known from an earlier run. Blocking.
     ///
     /// # Errors
     /// Returns an error if a file is missing or damaged.
-    pub(super) fn read(blobs: &dyn BlobStore) -> Result<Self, CliError> {
+    pub(super) fn of_lock(
+        blobs: &dyn BlobStore,
+        run: &Path,
+        lock: Option<&LockReport>,
+    ) -> Result<Self, CliError> {
         let documents = blobs.list(BlobKind::Stats)?;
+        // A lock leaves out what another processor has made.
+        let is_whole = |lock: &&LockReport| lock.documents == documents.len() as u64;
+        let Some(lock) = lock.filter(is_whole).filter(|_| documents.len() > ROWS_MAX) else {
+            return Self::read(blobs, documents);
+        };
+        if let Some(known) = KnownTotals::read(run, &lock.root) {
+            return Ok(known);
+        }
+        let totals = Self::read(blobs, documents)?;
+        Ok(KnownTotals { version: VERSION.into(), root: lock.root.clone(), totals }.write(run))
+    }
+
+    /// Reads the records and counts of these documents. Holds every distinct token once. Blocking.
+    ///
+    /// # Errors
+    /// Returns an error if a file is missing or damaged.
+    fn read(blobs: &dyn BlobStore, documents: Vec<DocumentId>) -> Result<Self, CliError> {
         let (mut distinct, mut rows) = (Vec::new(), Vec::new());
         let records = Totals::read(blobs, &documents, |document, meta| {
             // Counting copies would make a corpus look larger than it is.
@@ -113,6 +138,39 @@ impl CorpusTotals {
             ));
         }
         lines
+    }
+}
+
+/// The version that has computed totals: another one may count otherwise.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The file of known totals below the run directory. It may be deleted.
+const KNOWN: &str = "logs/totals.json";
+
+/// The totals of the corpus with this root hash.
+#[derive(Debug, Serialize, Deserialize)]
+struct KnownTotals {
+    version: String,
+    root: String,
+    totals: CorpusTotals,
+}
+
+impl KnownTotals {
+    fn read(run: &Path, root: &str) -> Option<CorpusTotals> {
+        let bytes = safe_file::read(&run.join(KNOWN)).ok()?;
+        let known: Self = serde_json::from_slice(&bytes).ok()?;
+        let is_it = known.root == root && known.version == VERSION;
+        (is_it && record::checksum(&bytes) == Checksum::Fits).then_some(known.totals)
+    }
+
+    /// Writes the totals for the next run, and returns them. Without the file, the next run reads everything.
+    fn write(self, run: &Path) -> CorpusTotals {
+        let path = run.join(KNOWN);
+        let written =
+            record::to_bytes(&self).map_err(Into::into).and_then(|bytes| atomic_file::write(&path, bytes));
+        if let Err(error) = written {
+            tracing::debug!(path = %path.display(), %error, "failed to write the totals");
+        }
+        self.totals
     }
 }
 

@@ -11,7 +11,8 @@ use uax29::token_counts::TokenCounts;
 
 use crate::error::ProcessError;
 
-const BUFFER_BYTES: usize = 256 << 10;
+// Most counts are shorter, and a larger buffer would be new memory of the system each time.
+const BUFFER_BYTES: usize = 32 << 10;
 
 /// The totals of all documents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -80,7 +80,8 @@ impl HashingWriter {
         let path = writer.get_ref().staged.name.relative_path();
         let written = writer.into_inner().map_err(|error| BlobError::at(&path, error.into_error()));
         let Self { staged, hasher } = written?;
-        Ok((staged, Digest { bytes: hasher.count(), blake3: hasher.finalize() }.into()))
+        let digest = Digest { bytes: hasher.count(), blake3: hasher.finalize() };
+        Ok((StagedBlob { blake3: Some(digest.blake3), ..staged }, digest.into()))
     }
 }
 

@@ -29,6 +29,7 @@ impl Ledger {
         now: Millis,
     ) -> Result<ClaimResponse, QueueError> {
         check_limits(request)?;
+        request.settled.iter().for_each(|lease| self.settle(*lease));
         let mut claims = Vec::new();
         if !self.lanes[request.lane.index()].stats.paused {
             // The bound of a batch keeps the answer within a frame.
@@ -80,6 +81,14 @@ impl Ledger {
         self.enter(slot);
         self.mark(slot, Unwritten::Delta);
         Ok(claim)
+    }
+
+    /// Counts a lease no longer towards the limits of its group. Nothing is written: after a restart it counts
+    /// again.
+    fn settle(&mut self, lease: Lease) {
+        let Some(slot) = self.find_leased(lease) else { return };
+        let job = &self.jobs[slot];
+        self.lanes[job.lane.index()].settle(slot, job);
     }
 
     /// Returns how many jobs the lane below still takes. Each leased job may bring one, so it counts as well.

@@ -16,7 +16,7 @@ use flow::{
     job::{Group, JobState},
     queue::{ClaimRequest, GroupLimit, GroupPause, LaneStats, NamedLimits},
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use slab::Slab;
 
 use super::{
@@ -44,6 +44,8 @@ pub(super) struct LaneScheduler {
     /// The number of groups that the last sweep has kept.
     kept: usize,
     rotation: VecDeque<GroupId>,
+    /// The leased jobs that no longer count towards the limits of their groups.
+    settled: HashSet<Slot>,
     /// The groups that wait for a time, and that time.
     waiting: BinaryHeap<Reverse<(Millis, GroupId)>>,
 }
@@ -54,6 +56,8 @@ pub(super) struct GroupQueue {
     pub(super) name: Option<Group>,
     pub(super) ready: ReadyJobs,
     pub(super) in_flight: u32,
+    /// Those in flight that no longer count towards the limits.
+    settled: u32,
     pub(super) delayed: u32,
     status: GroupStatus,
     /// Its own limit, if it has one.
@@ -73,7 +77,7 @@ enum GroupStatus {
     InRotation,
     /// Waits for a time.
     Waiting,
-    /// Waits for one of its leases to end.
+    /// Waits for one of its leases to end or to be settled.
     Full,
 }
 
@@ -102,7 +106,7 @@ impl GroupQueue {
         let limit = self.limit.unwrap_or(default);
         match self.due_ms(limit) {
             // First, since the end of a lease comes with no time that could be waited for.
-            _ if self.in_flight >= limit.in_flight => Eligibility::WhenALeaseEnds,
+            _ if self.in_flight - self.settled >= limit.in_flight => Eligibility::WhenALeaseEnds,
             due if due <= now => Eligibility::Now,
             due => Eligibility::From(due),
         }
@@ -204,17 +208,31 @@ impl LaneScheduler {
     /// Removes a job from the state that it is in.
     pub(super) fn leave(&mut self, slot: Slot, job: &Job) {
         *self.stats.count_mut(job.state) -= 1;
+        let was_settled = job.state == JobState::Leased && self.settled.remove(&slot);
         let group = self.group_mut(job.group);
         match job.state {
             JobState::Ready => group.ready.remove(slot, job),
             JobState::Leased => {
                 group.in_flight -= 1;
+                group.settled -= u32::from(was_settled);
                 if group.status == GroupStatus::Full {
                     self.join_rotation(job.group);
                 }
             }
             JobState::Delayed => group.delayed -= 1,
             JobState::Done | JobState::Dead => {}
+        }
+    }
+
+    /// Counts a leased job no longer towards the limits of its group, until it leaves that state.
+    pub(super) fn settle(&mut self, slot: Slot, job: &Job) {
+        if !self.settled.insert(slot) {
+            return;
+        }
+        let group = self.group_mut(job.group);
+        group.settled += 1;
+        if group.status == GroupStatus::Full {
+            self.join_rotation(job.group);
         }
     }
 

@@ -31,6 +31,7 @@ use flow::{durability::Durability, machine::MachineFailure, queue::QueueError, s
 use super::{
     chunks::{self, CHUNK_BYTES, Joined},
     generations,
+    group_cache::GroupCache,
     manifest::Manifest,
 };
 use crate::error::{damaged, storage_error};
@@ -56,8 +57,7 @@ pub struct Database {
     directory: PathBuf,
     /// The databases that this one replaces, by number. It was copied from the last.
     replaced: BTreeMap<u64, PathBuf>,
-    /// The number and bytes of the group that was read last; 0 for none.
-    last_read: RefCell<(u64, Vec<u8>)>,
+    cache: RefCell<GroupCache>,
     /// The number of fdatasyncs so far.
     pub(crate) syncs: u64,
 }
@@ -111,8 +111,8 @@ impl Database {
         let data_file =
             safe_file::open(&opening.join("db")).map_err(|error| storage_error("open", &opening, &error))?;
         let directory = directory.to_owned();
-        let last_read = RefCell::default();
-        Ok(Self { tree, db, data_file, durability, directory, replaced, last_read, syncs: 0 })
+        let cache = RefCell::default();
+        Ok(Self { tree, db, data_file, durability, directory, replaced, cache, syncs: 0 })
     }
 
     /// Replaces the databases by this copy, after it was read whole and the write-ahead log was moved to it.
@@ -296,17 +296,14 @@ impl Database {
         Ok(StoredGroup { number, chunk_count, content })
     }
 
-    /// Reads bytes of a commit group. Neighbours are often read one after another, so the group that was read
-    /// last stays in memory.
+    /// Reads bytes of a commit group.
     ///
     /// # Errors
     /// Returns [`QueueError::Broken`] if the bytes are not there.
     pub(crate) fn read(&self, group: u64, offset: u32, length: u32) -> Result<Vec<u8>, QueueError> {
-        let mut last_read = self.last_read.borrow_mut();
-        if last_read.0 != group {
-            *last_read = (group, self.group(group)?);
-        }
-        let bytes = last_read.1.get(offset as usize..).and_then(|rest| rest.get(..length as usize));
+        let mut cache = self.cache.borrow_mut();
+        let bytes = cache.get(group, || self.group(group))?;
+        let bytes = bytes.get(offset as usize..).and_then(|rest| rest.get(..length as usize));
         bytes
             .map(<[u8]>::to_vec)
             .ok_or_else(|| QueueError::Broken(format!("commit group {group} is shorter than it was")))

@@ -15,7 +15,7 @@ use super::request::{Reply, Request};
 use crate::session::Session;
 
 /// The number of the protocol of this version.
-pub(crate) const PROTOCOL: u16 = 5;
+pub(crate) const PROTOCOL: u16 = 6;
 /// The length of the largest frame: a batch of jobs with the largest payloads, and room to spare.
 const FRAME_BYTES_MAX: usize = 32 << 20;
 /// The number of requests of one connection that may be open at a time. The client keeps to it, so the broker

@@ -179,6 +179,7 @@ impl Worker {
             wait_ms,
             group_limit: GroupLimit::NONE,
             named_limits: NamedLimits::new(),
+            settled: Vec::new(),
         };
         let claims = self.queue.claim(ask).await.unwrap().claims;
         for claim in &claims {

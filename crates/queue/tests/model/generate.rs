@@ -158,6 +158,7 @@ impl Draw {
             wait_ms: 0,
             group_limit,
             named_limits,
+            settled: Vec::new(),
         };
         Action::Claim { session: self.session(), ask }
     }
@@ -275,7 +276,15 @@ impl Draw {
         let mut sound = || JobSpec { lane, flaw: None, ..self.job() };
         let (jobs, revised) = (vec![sound(), sound()], Revision::Same(sound()));
         let (group_limit, named_limits) = (GroupLimit::NONE, NamedLimits::new());
-        let ask = ClaimRequest { lane, limit, lease_ms: 1_000, wait_ms: 0, group_limit, named_limits };
+        let ask = ClaimRequest {
+            lane,
+            limit,
+            lease_ms: 1_000,
+            wait_ms: 0,
+            group_limit,
+            named_limits,
+            settled: Vec::new(),
+        };
         let claim = || Action::Claim { session, ask: ask.clone() };
         let deaths = |times: u32| (0..times).flat_map(|_| [claim(), Action::EndSession { session }]);
         let reason = Reason::Timeout;

@@ -84,6 +84,11 @@ impl Ledger {
         if request.named_limits.len() > BATCH_MAX {
             return Err(QueueError::Invalid(format!("limits of more than {BATCH_MAX} groups")));
         }
+        for lease in &request.settled {
+            if let Some(job) = self.jobs.get_mut(&lease.id).filter(|job| job.is_held_by(*lease)) {
+                job.is_settled = true;
+            }
+        }
         let mut claims = Vec::new();
         while claims.len() < request.limit.min(BATCH_MAX) && self.hands_out(request.lane) {
             // Each claim changes the limits of its group, so jobs are chosen one at a time.
@@ -91,6 +96,7 @@ impl Ledger {
             let job = self.jobs.get_mut(&id).expect("it was just found there");
             self.scheduler.claimed(job, now_ms);
             job.attempts += 1;
+            job.is_settled = false;
             job.go(Place::Leased(now_ms.saturating_add(request.lease_ms)), now_ms);
             self.happened.push((now_ms, request.lane, |rates| &mut rates.claimed));
             claims.push(Claim {

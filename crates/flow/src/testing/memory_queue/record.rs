@@ -28,6 +28,8 @@ pub(super) struct Job {
     /// The number of its push, which orders jobs of the same priority.
     pub(super) order: u64,
     pub(super) place: Place,
+    /// While it is leased: it no longer counts towards the limits of its group.
+    pub(super) is_settled: bool,
     pub(super) attempts: u32,
     /// The attempt numbers that an earlier job of the same key has used.
     attempts_before: u32,
@@ -52,6 +54,7 @@ impl Job {
             pushed: None,
             order,
             place: if new.delay_ms == 0 { Place::Ready } else { Place::Delayed(due_ms) },
+            is_settled: false,
             attempts: 0,
             attempts_before,
             failures: 0,

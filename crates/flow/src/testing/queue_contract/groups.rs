@@ -13,6 +13,7 @@ case_list![
     group_has_no_more_in_flight_than_allowed,
     ended_attempts_make_room_in_their_group,
     lost_lease_makes_room_in_its_group,
+    settled_leases_make_room_in_their_group,
     interval_lies_between_claims_of_a_group,
     interval_counts_from_the_claim,
     groups_do_not_wait_for_each_other,
@@ -79,6 +80,27 @@ async fn lost_lease_makes_room_in_its_group(subject: Subject) {
     subject.claim_within(limit(1, 0)).await;
     subject.advance(LEASE_MS);
     assert_eq!(keys(&subject.claim_within(limit(1, 0)).await), ["a"]);
+}
+
+async fn settled_leases_make_room_in_their_group(subject: Subject) {
+    subject.push_group("g", &["a", "b", "c", "d"]).await;
+    let settling = |settled| ClaimRequest { settled, ..limited(limit(1, 0)) };
+    let first = subject.claim_within(limit(1, 0)).await[0].lease;
+    assert!(subject.claim_within(limit(1, 0)).await.is_empty());
+    let claimed = subject.claim(settling(vec![first])).await.claims;
+    assert_eq!(keys(&claimed), ["b"]);
+    let again = subject.claim(settling(vec![first, first])).await;
+    assert!(again.claims.is_empty(), "a lease makes room once");
+    subject.complete(first).await;
+    assert!(subject.claim_within(limit(1, 0)).await.is_empty(), "it did not count any more");
+    assert!(subject.claim(settling(vec![first])).await.claims.is_empty(), "it has ended");
+    subject.fail(claimed[0].lease, retry_after(0)).await;
+    let second = subject.claim(settling(vec![claimed[0].lease])).await.claims;
+    assert_eq!(keys(&second), ["b"], "the next attempt counts");
+    assert!(subject.claim(settling(vec![claimed[0].lease])).await.claims.is_empty());
+    subject.claim(settling(vec![second[0].lease])).await;
+    subject.advance(LEASE_MS);
+    assert_eq!(keys(&subject.claim_within(limit(9, 0)).await), ["b", "c", "d"], "a settled lease expires");
 }
 
 async fn interval_lies_between_claims_of_a_group(subject: Subject) {

@@ -96,7 +96,7 @@ impl BlobStore for BadDisk {
     fn publish_for(&self, changes: Vec<Change>, publisher: Publisher) {
         // A record is in memory until it is published.
         let needs_room = |change: &Change, full| match change {
-            Change::Staged(StagedBlob { name, bytes: StagedBytes::Memory(_) }) => name.kind == full,
+            Change::Staged(StagedBlob { name, bytes: StagedBytes::Memory(_), .. }) => name.kind == full,
             _ => false,
         };
         match self.fault {

@@ -39,7 +39,15 @@ impl Model {
     pub(crate) fn record_claimable_groups(&mut self) {
         Lane::ALL.into_iter().for_each(|lane| {
             let (group_limit, named_limits) = (GroupLimit::NONE, NamedLimits::new());
-            let ask = ClaimRequest { lane, limit: 0, lease_ms: 0, wait_ms: 0, group_limit, named_limits };
+            let ask = ClaimRequest {
+                lane,
+                limit: 0,
+                lease_ms: 0,
+                wait_ms: 0,
+                group_limit,
+                named_limits,
+                settled: Vec::new(),
+            };
             self.record_free_groups(&ask);
         });
     }
