@@ -1,5 +1,7 @@
 //! `juggle export`: the sample in other forms.
 
+mod web_archive;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -13,7 +15,7 @@ use parquet::{
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, assert_same};
 
 const NONE: [&str; 0] = [];
 
@@ -25,9 +27,9 @@ async fn sample() -> Harness {
 }
 
 /// Runs `juggle export` with these words, and gives what it says.
-async fn export(harness: &Harness, words: &[&str]) -> Value {
+async fn export(harness: &Harness, out: &str, words: &[&str]) -> Value {
     let words: Vec<&str> = ["export", "--json"].iter().chain(words).copied().collect();
-    harness.juggle(&words, "out", &NONE).await.expect(0).json()
+    harness.juggle(&words, out, &NONE).await.expect(0).json()
 }
 
 /// All that lies in a directory and below it.
@@ -62,7 +64,7 @@ fn counts(harness: &Harness) -> BTreeMap<String, BTreeMap<String, u64>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_and_vocabulary_of_the_sample_agree_with_its_files() {
     let harness = sample().await;
-    let said = export(&harness, &["vocabulary", "metadata", "--memory", "64KiB"]).await;
+    let said = export(&harness, "out", &["vocabulary", "metadata", "--memory", "64KiB"]).await;
     assert_eq!((&said[0]["format"], &said[1]["format"]), (&"metadata".into(), &"vocabulary".into()));
     assert_eq!((&said[1]["documents"], &said[1]["not_processed"]), (&13.into(), &0.into()));
     let mut expected: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -76,7 +78,7 @@ async fn metadata_and_vocabulary_of_the_sample_agree_with_its_files() {
         ranked.iter().map(|(token, (n, documents))| format!("{token}\t{n}\t{documents}\n")).collect();
     assert!(harness.read("out/export/vocabulary.tsv") == expected);
     let spilled = harness.read("out/export/vocabulary.tsv");
-    export(&harness, &["vocabulary"]).await;
+    export(&harness, "out", &["vocabulary"]).await;
     assert!(harness.read("out/export/vocabulary.tsv") == spilled, "memory does not change it");
 
     let metadata = harness.read("out/export/metadata.csv");
@@ -88,7 +90,7 @@ async fn metadata_and_vocabulary_of_the_sample_agree_with_its_files() {
     assert_eq!(metadata.matches("\r\n").count(), 14);
 
     let summary = harness.juggle(&["pipeline", "--json"], "out", &NONE).await.expect(0).json();
-    let said = export(&harness, &["vocabulary", "--no-duplicates"]).await;
+    let said = export(&harness, "out", &["vocabulary", "--no-duplicates"]).await;
     assert_eq!((&said[0]["documents"], &said[0]["duplicates_left_out"]), (&12.into(), &1.into()));
     assert_eq!(said[0]["files"][0]["rows"], summary["distinct_tokens"]);
     let vocabulary = harness.read("out/export/vocabulary.tsv");
@@ -107,7 +109,7 @@ fn rows<T>(harness: &Harness, file: &str, read: impl Fn(&parquet::record::Row) -
 #[tokio::test(flavor = "multi_thread")]
 async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
     let harness = sample().await;
-    let said = export(&harness, &["parquet", "--tokens"]).await;
+    let said = export(&harness, "out", &["parquet", "--tokens"]).await;
     let counts = counts(&harness);
     let distinct: usize = counts.values().map(BTreeMap::len).sum();
     let tokens: u64 = counts.values().flat_map(BTreeMap::values).sum();
@@ -144,7 +146,7 @@ async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
         assert!(*text == harness.read(&format!("out/text/{id}_text.txt")), "{id}");
         assert_eq!(*token_count, written[id].lines().count() as i64, "{id}");
     }
-    let said = export(&harness, &["parquet", "--no-duplicates"]).await;
+    let said = export(&harness, "out", &["parquet", "--no-duplicates"]).await;
     assert_eq!((&said[0]["files"][0]["rows"], &said[0]["duplicates_left_out"]), (&12.into(), &1.into()));
     assert!(!harness.path("out/export/tokens.parquet").exists());
 }
@@ -152,7 +154,7 @@ async fn parquet_of_the_sample_adds_up_to_its_counts_and_tokens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn json_lines_of_the_sample_are_its_texts_in_shards_with_checksums() {
     let harness = sample().await;
-    export(&harness, &["jsonl", "--jsonl-compress", "none", "--shard-size", "4KiB"]).await;
+    export(&harness, "out", &["jsonl", "--jsonl-compress", "none", "--shard-size", "4KiB"]).await;
     let plain = tree(&harness.path("out/export/jsonl"));
     assert!(plain.len() > 1, "{:?}", plain.keys());
     let lines: String = plain.values().map(|bytes| str::from_utf8(bytes).unwrap()).collect();
@@ -163,7 +165,7 @@ async fn json_lines_of_the_sample_are_its_texts_in_shards_with_checksums() {
         assert_eq!(line["source"], "sample.invalid");
     }
     assert_eq!(lines.lines().count(), 13);
-    export(&harness, &["sha256sums", "jsonl", "metadata"]).await;
+    export(&harness, "out", &["sha256sums", "jsonl", "metadata"]).await;
     let packed = tree(&harness.path("out/export/jsonl"));
     assert_eq!(packed.len(), 1);
     assert!(zstd::decode_all(&packed.values().next().unwrap()[..]).unwrap() == lines.as_bytes());
@@ -232,4 +234,67 @@ async fn documents_without_counts_are_counted_and_damaged_ones_are_named_with_th
         .await
         .expect_error(3, &["counts/sample-gan_counts.txt' is missing", "juggle verify"]);
     assert_eq!(tree(&harness.path("out/export")), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exported_files_are_those_of_a_flat_run_from_every_layout() {
+    let harness = Harness::of_texts(5, 60);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline", list.to_str().unwrap()], "flat", &NONE).await.expect(0);
+    let from = harness.path("flat").display().to_string();
+    let relative = |directory: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = tree(directory).into_iter();
+        files.map(|(path, bytes)| (path.strip_prefix(directory).unwrap().to_owned(), bytes)).collect()
+    };
+    let mut expected = BTreeMap::new();
+    for kind in ["raw", "text", "meta", "tokens", "counts", "stats", "logs/arrival"] {
+        let files = relative(&harness.path("flat").join(kind)).into_iter();
+        expected.extend(files.map(|(path, bytes)| (Path::new(kind).join(path), bytes)));
+    }
+    assert_eq!(expected.len(), 7 * 5);
+    for (out, forms) in [
+        ("packed", &["--layout", "packed"][..]),
+        ("sharded", &["--layout", "sharded", "--compress", "zstd"]),
+        ("plain", &["--layout", "flat"]),
+    ] {
+        harness.juggle(&["convert", &from], out, forms).await.expect(0);
+        let said = export(&harness, out, &["files"]).await;
+        let directory = harness.path(out).join("export/files");
+        assert_same(&relative(&directory), &expected);
+        assert_eq!((&said[0]["documents"], said[0]["files"].as_array().unwrap().len()), (&5.into(), 7));
+        let texts = expected.iter().filter(|(path, _)| path.starts_with("text"));
+        let bytes: usize = texts.map(|(_, bytes)| bytes.len()).sum();
+        let path = directory.join("text").display().to_string();
+        assert_eq!(said[0]["files"][1], serde_json::json!({ "path": path, "bytes": bytes, "rows": 5 }));
+
+        // Again, after files have changed, and others have come.
+        fs::write(directory.join("text/t1_text.txt"), "edited").unwrap();
+        fs::write(directory.join("text/gone_text.txt"), "of an earlier export").unwrap();
+        fs::write(directory.join("raw/.t1_raw.txt.1-1.tmp"), "of a killed one").unwrap();
+        fs::write(directory.join("text/notes.md"), "mine").unwrap();
+        export(&harness, out, &["files"]).await;
+        assert_eq!(fs::read_to_string(directory.join("text/notes.md")).unwrap(), "mine");
+        fs::remove_file(directory.join("text/notes.md")).unwrap();
+        assert_same(&relative(&directory), &expected);
+
+        export(&harness, out, &["files", "--kinds", "counts,text"]).await;
+        let mut kinds: Vec<_> =
+            fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        kinds.sort();
+        assert_eq!(kinds, ["counts", "text"]);
+        let some = expected.iter().filter(|(path, _)| path.starts_with("counts") || path.starts_with("text"));
+        let some = some.map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
+        assert_same(&relative(&directory), &some);
+    }
+    let would = harness.juggle(&["export", "files", "--kinds", "text"], "packed", &["-n"]).await.expect(0);
+    assert!(would.stdout.contains("packed/export/files/text\n"), "{}", would.stdout);
+    harness
+        .juggle(&["export", "jsonl", "--kinds", "text"], "packed", &NONE)
+        .await
+        .expect_error(2, &["--kinds needs the format files"]);
+    fs::write(harness.path("packed/export/files/LAYOUT"), "sharded").unwrap();
+    harness
+        .juggle(&["export", "files"], "packed", &NONE)
+        .await
+        .expect_error(3, &["is sharded", "Remove '", "export/files"]);
 }

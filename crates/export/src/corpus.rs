@@ -5,10 +5,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use corpus::{meta::Meta, records::RECORD_BYTES_MAX, stats::Stats};
+use corpus::{arrival::Arrival, meta::Meta, records::RECORD_BYTES_MAX, stats::Stats};
 use flow::{
     blobs::{BlobError, BlobKind, BlobName, BlobStore},
     document::DocumentId,
+    record::{self, Checksum},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -54,6 +55,8 @@ pub struct DocumentTotals {
     pub duplicates_left_out: u64,
     /// The number of documents whose text has not been processed, or 0 if the format needs no counts.
     pub not_processed: u64,
+    /// The number of exported documents whose received bytes were not kept, or 0 if the format has none.
+    pub raw_dropped: u64,
 }
 
 impl<'c> Corpus<'c> {
@@ -73,6 +76,14 @@ impl<'c> Corpus<'c> {
     /// Returns the function that receives the progress.
     pub const fn on_progress(&self) -> &ProgressCallback<'c> {
         self.on_progress
+    }
+
+    /// Calls `visit` with the arrival of each document, in order of ids.
+    pub(crate) fn for_each_arrival(&self, mut visit: impl FnMut(&Arrival)) -> Result<(), ExportError> {
+        self.documents.iter().try_for_each(|id| {
+            visit(&read_arrival(self.blobs, id)?);
+            Ok(())
+        })
     }
 
     /// Calls `visit` with each document, in order of ids.
@@ -155,20 +166,48 @@ impl<'c> Document<'c> {
     /// Returns [`ExportError::Damaged`] after the last part if the text does not have the hash in the meta.
     pub(crate) fn read_text(
         &self,
+        write: impl FnMut(&[u8]) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        self.read_blob(BlobKind::Text, &self.meta.text.blake3, write)
+    }
+
+    /// Passes a blob to `write` in parts. All but the last have the same length, whatever the store, so that
+    /// a compressor makes the same bytes of them.
+    ///
+    /// # Errors
+    /// Returns [`ExportError::Damaged`] after the last part if the blob does not have this hash.
+    pub(crate) fn read_blob(
+        &self,
+        kind: BlobKind,
+        blake3: &str,
         mut write: impl FnMut(&[u8]) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let name = self.blob_name(BlobKind::Text);
-        let mut reader = HashingReader::open(self.blobs, &name)?;
+        let name = self.blob_name(kind);
+        let mut reader = HashingReader::open(self.blobs, &name)?.take(0);
+        let mut part = Vec::new();
         loop {
-            let part = reader.fill_buf().map_err(|source| BlobError::at(&name.relative_path(), source))?;
-            let count = part.len();
-            if count == 0 {
+            part.clear();
+            reader.set_limit(BUFFER_BYTES as u64);
+            let read = reader.read_to_end(&mut part);
+            if read.map_err(|source| BlobError::at(&name.relative_path(), source))? == 0 {
                 break;
             }
-            write(part)?;
-            reader.consume(count);
+            write(&part)?;
         }
-        reader.into_inner().verify(&name, &self.meta.text.blake3)
+        reader.into_inner().verify(&name, blake3)
+    }
+
+    /// Reads the record of the download.
+    pub(crate) fn read_arrival(&self) -> Result<Arrival, ExportError> {
+        read_arrival(self.blobs, self.id())
+    }
+
+    /// Reads the bytes of a record and compares them with their own checksum.
+    ///
+    /// # Errors
+    /// Returns [`ExportError::Damaged`] if they differ.
+    pub(crate) fn read_record(&self, kind: BlobKind) -> Result<Vec<u8>, ExportError> {
+        read_verified(self.blobs, &self.blob_name(kind))
     }
 
     /// Reads the stats. Returns `None` if the text has not been processed.
@@ -218,7 +257,7 @@ impl<'c> Document<'c> {
         blake3: &str,
         mut write: impl FnMut(u64, &str) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let mut reader = HashingReader::open(self.blobs, name)?;
+        let mut reader = BufReader::with_capacity(BUFFER_BYTES, HashingReader::open(self.blobs, name)?);
         let (mut line, mut number) = (Vec::new(), 0);
         loop {
             line.clear();
@@ -237,7 +276,8 @@ impl<'c> Document<'c> {
         reader.into_inner().verify(name, blake3)
     }
 
-    fn blob_name(&self, kind: BlobKind) -> BlobName {
+    /// Returns the name of the document's blob of a kind.
+    pub(crate) fn blob_name(&self, kind: BlobKind) -> BlobName {
         BlobName::new(kind, self.id().clone())
     }
 }
@@ -247,6 +287,26 @@ fn read_record<T: DeserializeOwned>(blobs: &dyn BlobStore, name: &BlobName) -> R
     serde_json::from_slice(&bytes).map_err(|error| ExportError::damaged(name.relative_path(), error))
 }
 
+fn read_arrival(blobs: &dyn BlobStore, id: &DocumentId) -> Result<Arrival, ExportError> {
+    let name = BlobName::new(BlobKind::Arrival, id.clone());
+    let bytes = read_verified(blobs, &name)?;
+    serde_json::from_slice(&bytes).map_err(|error| ExportError::damaged(name.relative_path(), error))
+}
+
+/// Reads a record whose checksum must not differ.
+fn read_verified(blobs: &dyn BlobStore, name: &BlobName) -> Result<Vec<u8>, ExportError> {
+    let bytes = blobs.read(name, RECORD_BYTES_MAX)?;
+    match record::checksum(&bytes) {
+        Checksum::Differs => Err(changed(name)),
+        // Earlier versions wrote records without a checksum.
+        Checksum::Fits | Checksum::Absent => Ok(bytes),
+    }
+}
+
+fn changed(name: &BlobName) -> ExportError {
+    ExportError::damaged(name.relative_path(), "it has changed since it was written")
+}
+
 /// A reader that hashes all bytes that pass through.
 struct HashingReader {
     inner: Box<dyn Read + Send>,
@@ -254,16 +314,14 @@ struct HashingReader {
 }
 
 impl HashingReader {
-    fn open(blobs: &dyn BlobStore, name: &BlobName) -> Result<BufReader<Self>, BlobError> {
-        let reader = Self { inner: blobs.open(name)?, hasher: blake3::Hasher::new() };
-        Ok(BufReader::with_capacity(BUFFER_BYTES, reader))
+    fn open(blobs: &dyn BlobStore, name: &BlobName) -> Result<Self, BlobError> {
+        Ok(Self { inner: blobs.open(name)?, hasher: blake3::Hasher::new() })
     }
 
     /// Compares the hash of all bytes with that of the published blob.
     fn verify(&self, name: &BlobName, blake3: &str) -> Result<(), ExportError> {
         let is_same = self.hasher.finalize().to_hex().eq_ignore_ascii_case(blake3);
-        let changed = || ExportError::damaged(name.relative_path(), "it has changed since it was written");
-        if is_same { Ok(()) } else { Err(changed()) }
+        if is_same { Ok(()) } else { Err(changed(name)) }
     }
 }
 

@@ -11,6 +11,8 @@
 //! * [`jsonl`]: one JSON object a document, in shards, with the fields of Dolma;
 //! * [`parquet`]: documents, counts and tokens as columns;
 //! * [`vocabulary`]: the counts of all tokens of the corpus, sorted on disk if they exceed the memory;
+//! * [`files`]: the files of each document, as a flat run directory has them;
+//! * [`warc`]: received bytes and texts as records of a web archive;
 //! * [`checksums`]: a file for `sha256sum -c`;
 //! * [`error`]: the errors;
 //! * `bibliography`, `author`, `date`, `language`: bibliographic facts in the form that readers of a format
@@ -21,11 +23,13 @@ pub mod concatenation;
 pub mod corpus;
 pub mod directory;
 pub mod error;
+pub mod files;
 pub mod jsonl;
 pub mod metadata;
 pub mod parquet;
 pub mod report;
 pub mod vocabulary;
+pub mod warc;
 
 mod author;
 mod bibliography;

@@ -1,5 +1,6 @@
 //! `juggle export`: the corpus in other forms, in `export/`.
 
+mod files;
 mod progress;
 mod result;
 
@@ -9,13 +10,12 @@ use ::export::{
     checksums, concatenation,
     corpus::{Corpus, Duplicates},
     directory::ExportDirectory,
-    error::ExportError,
     jsonl, metadata, parquet,
     report::ExportReport,
-    vocabulary,
+    vocabulary, warc,
 };
 use blob_store::{local::compression::Compression, run_blobs::RunBlobs};
-use flow::{byte_size::ByteSize, durability::Durability};
+use flow::{blobs::BlobKind, byte_size::ByteSize, durability::Durability};
 
 use self::{progress::ExportProgress, result::ExportedFormat};
 use crate::{
@@ -46,6 +46,7 @@ struct ExportRequest {
     shard_bytes: NonZeroU64,
     tokens: parquet::Tokens,
     memory_bytes: u64,
+    kinds: Vec<BlobKind>,
 }
 
 /// Runs `juggle export`. Never leaves an incomplete file under its final name.
@@ -87,6 +88,7 @@ impl ExportRequest {
                 .unwrap_or(jsonl::SHARD_BYTES),
             tokens: if args.tokens { parquet::Tokens::Written } else { parquet::Tokens::LeftOut },
             memory_bytes: args.memory.map_or(vocabulary::MEMORY_BYTES, ByteSize::bytes),
+            kinds: files::kinds(&args.kinds),
         })
     }
 
@@ -121,6 +123,11 @@ impl ExportRequest {
             ExportFormat::Parquet => &[parquet::DOCUMENTS, parquet::COUNTS],
             ExportFormat::Metadata => &[metadata::FILE],
             ExportFormat::Vocabulary => &[vocabulary::FILE],
+            ExportFormat::Files => {
+                let directory = self.directory().join(::export::files::DIRECTORY);
+                return self.kinds.iter().map(|kind| directory.join(kind.directory())).collect();
+            }
+            ExportFormat::Warc => &[warc::FILE],
             ExportFormat::Sha256sums => &[checksums::FILE],
         };
         files.iter().map(|file| self.directory().join(file)).collect()
@@ -148,15 +155,18 @@ impl ExportRequest {
         format: ExportFormat,
         corpus: &Corpus<'_>,
         directory: &ExportDirectory,
-    ) -> Result<ExportReport, ExportError> {
-        match format {
+    ) -> Result<ExportReport, CliError> {
+        let written = match format {
             ExportFormat::Combined => concatenation::write(corpus, directory, &self.separator),
             ExportFormat::Jsonl => jsonl::write(corpus, directory, self.compression, self.shard_bytes),
             ExportFormat::Parquet => parquet::write(corpus, directory, self.tokens),
             ExportFormat::Metadata => metadata::write(corpus, directory),
             ExportFormat::Vocabulary => vocabulary::write(corpus, directory, self.memory_bytes),
+            ExportFormat::Files => return files::write(corpus, directory, &self.kinds),
+            ExportFormat::Warc => warc::write(corpus, directory),
             ExportFormat::Sha256sums => checksums::write(directory, corpus.on_progress()),
-        }
+        };
+        Ok(written?)
     }
 }
 
@@ -169,6 +179,7 @@ fn belong_together(args: &ExportArgs) -> Result<(), CliError> {
         (args.shard_size.is_some(), "--shard-size", ExportFormat::Jsonl),
         (args.tokens, "--tokens", ExportFormat::Parquet),
         (args.memory.is_some(), "--memory", ExportFormat::Vocabulary),
+        (!args.kinds.is_empty(), "--kinds", ExportFormat::Files),
     ] {
         if is_given && !args.formats.contains(&format) {
             return refuse(format!("{option} needs the format {}", enums::name(&format)));

@@ -44,7 +44,10 @@ fn fields(row: &Row, columns: &[&str]) -> Vec<String> {
 fn documents_are_rows_and_duplicates_are_marked() {
     let corpus = TestCorpus::of_three();
     let written = export(&corpus, Tokens::LeftOut);
-    assert_eq!(written.totals, DocumentTotals { documents: 3, duplicates_left_out: 0, not_processed: 1 });
+    assert_eq!(
+        written.totals,
+        DocumentTotals { documents: 3, duplicates_left_out: 0, not_processed: 1, raw_dropped: 0 }
+    );
     assert_eq!(written.files.iter().map(|file| file.rows).collect::<Vec<_>>(), [3, 6]);
     let columns =
         ["id", "text", "url", "date", "language", "language_score", "token_count", "author", "duplicate_of"];

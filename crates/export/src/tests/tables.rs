@@ -27,7 +27,10 @@ fn texts_are_concatenated_in_order_of_ids_each_ended_by_a_line_feed() {
     assert_eq!(export(Duplicates::Marked, "").1, all);
     let (totals, text) = export(Duplicates::LeftOut, r"\f");
     assert_eq!(text, "the cat\nthe dog\n\u{c}a bird\n");
-    assert_eq!(totals, DocumentTotals { documents: 2, duplicates_left_out: 1, not_processed: 0 });
+    assert_eq!(
+        totals,
+        DocumentTotals { documents: 2, duplicates_left_out: 1, not_processed: 0, raw_dropped: 0 }
+    );
     let (_, text) = export(Duplicates::LeftOut, r"\\n {id}: {title} \x\n");
     assert_eq!(text, "\\n a: One, \"two\"\nthree \\x\nthe cat\nthe dog\n\\n c:  \\x\na bird\n");
     assert_eq!(corpus.files(), ["all.txt"]);
@@ -85,10 +88,16 @@ fn the_vocabulary_counts_occurrences_and_documents_and_reports_unprocessed_ones(
     };
     let (totals, text) = write(Duplicates::Marked);
     assert_eq!(text, "the\t4\t2\ncat\t2\t2\ndog\t2\t2\n");
-    assert_eq!(totals, DocumentTotals { documents: 2, duplicates_left_out: 0, not_processed: 1 });
+    assert_eq!(
+        totals,
+        DocumentTotals { documents: 2, duplicates_left_out: 0, not_processed: 1, raw_dropped: 0 }
+    );
     let (totals, text) = write(Duplicates::LeftOut);
     assert_eq!(text, "the\t2\t1\ncat\t1\t1\ndog\t1\t1\n");
-    assert_eq!(totals, DocumentTotals { documents: 1, duplicates_left_out: 1, not_processed: 1 });
+    assert_eq!(
+        totals,
+        DocumentTotals { documents: 1, duplicates_left_out: 1, not_processed: 1, raw_dropped: 0 }
+    );
 }
 
 #[test]

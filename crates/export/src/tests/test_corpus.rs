@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     document::DocumentId,
+    record,
     testing::memory_blobs::MemoryBlobs,
 };
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ use crate::{
     error::ExportError,
     report::ExportReport,
 };
+
+/// The time at which all texts were received.
+const ARRIVED_AT: &str = "2026-11-22T08:15:31.123Z";
 
 /// A corpus in memory, and a directory to export to.
 pub(super) struct TestCorpus {
@@ -44,7 +48,7 @@ impl TestCorpus {
         corpus
     }
 
-    /// Stores a text. The fields in `more` replace those of its meta.
+    /// Stores a text that was downloaded as it is. The fields in `more` replace those of its meta.
     pub(super) fn put(&self, id: &str, text: &str, more: &Value) {
         let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
         let mut meta = json!({
@@ -61,6 +65,9 @@ impl TestCorpus {
         for (key, value) in more.as_object().unwrap() {
             meta[key] = value.clone();
         }
+        let arrival = json!({ "at": ARRIVED_AT, "took_ms": 500, "attempts": 1, "status": 200 });
+        self.blobs.put(name(BlobKind::Raw, id), text.as_bytes());
+        self.blobs.put(name(BlobKind::Arrival, id), &record::to_bytes(&arrival).unwrap());
         self.blobs.put(name(BlobKind::Text, id), text.as_bytes());
         self.blobs.put(name(BlobKind::Meta, id), meta.to_string().as_bytes());
     }

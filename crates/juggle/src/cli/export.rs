@@ -34,6 +34,9 @@ pub struct ExportArgs {
     /// vocabulary: memory before tokens are sorted on disk [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
+    /// files: only these kinds, separated by commas [default: all]
+    #[arg(long, value_name = "KINDS", value_enum, value_delimiter = ',')]
+    pub kinds: Vec<FileKind>,
     /// Settings.
     #[command(flatten)]
     pub settings: args::Args,
@@ -50,6 +53,25 @@ pub enum JsonlCompression {
     Zst,
 }
 
+/// The kinds of files of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileKind {
+    /// raw/: the received bytes
+    Raw,
+    /// text/: the text
+    Text,
+    /// meta/: where the text came from, and how it was decoded
+    Meta,
+    /// tokens/: the tokens in order
+    Tokens,
+    /// counts/: the tokens with their counts
+    Counts,
+    /// stats/: measures of the text
+    Stats,
+    /// logs/arrival/: when the text was downloaded
+    Arrival,
+}
+
 /// The formats of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum ExportFormat {
@@ -63,6 +85,10 @@ pub enum ExportFormat {
     Metadata,
     /// vocabulary.tsv: every token with its count and number of documents, most frequent first
     Vocabulary,
+    /// files/: the files of each document, as in the layout flat
+    Files,
+    /// corpus.warc.gz: received bytes and texts as records of a web archive
+    Warc,
     /// SHA256SUMS of all files in export/, for sha256sum -c; written last
     Sha256sums,
 }

@@ -26,6 +26,8 @@ pub(super) struct ExportedFormat {
     duplicates_left_out: u64,
     /// The number of documents without results, because they were not processed.
     pub(super) not_processed: u64,
+    /// The number of documents whose received bytes were not kept.
+    raw_dropped: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,6 +50,7 @@ impl ExportedFormat {
             documents: totals.documents,
             duplicates_left_out: totals.duplicates_left_out,
             not_processed: totals.not_processed,
+            raw_dropped: totals.raw_dropped,
         }
     }
 }
@@ -69,6 +72,12 @@ pub(super) fn print(exported: &[ExportedFormat], settings: &Settings, out: &Out)
         if one.duplicates_left_out > 0 {
             let documents = counted(one.duplicates_left_out, "document");
             out.line(&format!("{format}: {documents} left out: same text as another"))?;
+        }
+        if one.raw_dropped > 0 {
+            let documents = counted(one.raw_dropped, "document");
+            out.line(&format!(
+                "{format}: {documents} without received bytes: they were not kept (--raw drop)"
+            ))?;
         }
         if one.not_processed > 0 {
             let documents = counted(one.not_processed, "document");
