@@ -128,11 +128,14 @@ browser-check: ## Lint the tests in a browser.
 # The run directory of make check-exports. Without it, the sample is used, from a loopback server.
 RUN ?=
 
-.PHONY: check-exports
-check-exports: build ## Check that pyarrow, DuckDB, Polars, datasets and dolma read the exports; installs them with pip. [RUN=dir]
+.PHONY: check-exports check-warc
+check-exports: check-warc ## Check that pyarrow, DuckDB, Polars, datasets and dolma read the exports; installs them with pip. [RUN=dir]
 	@$(if $(RUN),,$(JUGGLE) pipeline http://nowhere.invalid/none.txt --output-dir target/check-exports-none \
 		--sample data/sample --sample-output target/check-exports-sample --no-progress >/dev/null)
 	@tests/check_exports.py $(JUGGLE) $(or $(RUN),target/check-exports-sample)
+
+check-warc: build ## Check that warcio, FastWARC and datatrove read segments and web archives; installs them with pip for the time of the check.
+	@tests/check_warc.py $(JUGGLE)
 
 .PHONY: check
 check: lint test ## Run lint and test.
