@@ -26,7 +26,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Of datatrove's libraries only those that its reader of WARC needs.
-LIBRARIES = ["warcio==1.8.1", "fastwarc==2.0.1", "datatrove==0.10.1", "faust-cchardet", "python-magic"]
+LIBRARIES = ["warcio==1.8.1", "fastwarc==2.0.1", "datatrove==0.10.1", "faust-cchardet==3.2.0", "python-magic==0.4.27"]
 # Set in the environment that has the libraries.
 INSIDE = "CHECK_WARC_INSIDE"
 

@@ -5,6 +5,7 @@ mod web_archive;
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -297,4 +298,29 @@ async fn exported_files_are_those_of_a_flat_run_from_every_layout() {
         .juggle(&["export", "files"], "packed", &NONE)
         .await
         .expect_error(3, &["is sharded", "Remove '", "export/files"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_exported_through_a_planted_link() {
+    let harness = Harness::of_texts(2, 20);
+    let list = harness.path("list.tsv");
+    harness.juggle(&["pipeline", list.to_str().unwrap()], "out", &NONE).await.expect(0);
+    let outside = harness.path("outside");
+    fs::create_dir_all(outside.join("text")).unwrap();
+    for name in ["text/mine_text.txt", "part-00007.jsonl"] {
+        fs::write(outside.join(name), "mine").unwrap();
+    }
+    fs::create_dir(harness.path("out/export")).unwrap();
+    let before = tree(&outside);
+    for (format, link) in [("files", "files"), ("jsonl", "jsonl"), ("files", "files/text")] {
+        let link = harness.path("out/export").join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(if link.ends_with("text") { outside.join("text") } else { outside.clone() }, &link).unwrap();
+        harness
+            .juggle(&["export", format], "out", &NONE)
+            .await
+            .expect_error(3, &["must be a directory, but it is a link"]);
+        assert_same(&tree(&outside), &before);
+        fs::remove_file(&link).unwrap();
+    }
 }

@@ -49,10 +49,15 @@ impl ExportDirectory {
     }
 
     /// Creates a subdirectory if it is missing, and sweeps it.
-    pub(crate) fn create_subdirectory(&self, name: &str) -> Result<PathBuf, ExportError> {
+    ///
+    /// # Errors
+    /// Returns [`ExportError::Write`] if it cannot be created, is not a directory, or cannot be swept.
+    pub fn create_subdirectory(&self, name: &str) -> Result<PathBuf, ExportError> {
         let path = self.path.join(name);
         let failed = ExportError::writing(&path);
         fs::create_dir_all(&path).map_err(&failed)?;
+        // Through a link, files of an earlier export would be removed elsewhere.
+        safe_file::must_be_directory(&path).map_err(&failed)?;
         atomic_file::sweep(&path).map_err(&failed)?;
         Ok(path)
     }

@@ -35,8 +35,8 @@ pub const KINDS: [BlobKind; 7] = [
 /// The number of documents that are being published at the same time.
 const PUBLISHING_MAX: usize = 64;
 
-/// Writes the files of these kinds to `files`, a store below `path`. Reports one directory for each kind, with
-/// the number of its files and their bytes.
+/// Writes the files of these kinds to `files`, the store in the directory `path`. Reports the directory of
+/// each kind, with the number of its files and their bytes.
 ///
 /// # Errors
 /// Returns [`ExportError::Blob`] or [`ExportError::Damaged`] if a blob cannot be read, and

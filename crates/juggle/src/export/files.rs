@@ -44,7 +44,7 @@ pub(super) fn write(
     directory: &ExportDirectory,
     kinds: &[BlobKind],
 ) -> Result<ExportReport, CliError> {
-    let path = directory.path().join(files::DIRECTORY);
+    let path = directory.create_subdirectory(files::DIRECTORY)?;
     Layout::Flat.establish(&path).map_err(|error| refused(error, &path))?;
     let store = LocalBlobs::open(&path, Durability::Power)?;
     let written = files::write(corpus, kinds, &store, &path)?;
