@@ -164,7 +164,7 @@ fn stage(
         Expected::Checksum => {
             let bytes = document.read_record(kind)?;
             let length = bytes.len() as u64;
-            Ok((files.stage_bytes(&name, bytes)?, length))
+            Ok((StagedBlob::with_bytes(name, bytes), length))
         }
         Expected::Hash(blake3) => {
             let (mut staged, mut length) = (files.stage(&name)?, 0);
