@@ -76,8 +76,9 @@ mod tests {
     #[tokio::test]
     async fn all_work_is_done_by_no_more_threads_than_processors() {
         let converters = Converters::default();
-        let (done, results) = mpsc::channel();
-        for number in 0..1_000 {
+        const TEXTS: usize = 1_000;
+        let (done, results) = mpsc::sync_channel(TEXTS);
+        for number in 0..TEXTS {
             let (done, shared) = (done.clone(), Arc::clone(&converters.shared));
             converters.start(move |_| done.send((number, lock(&shared).threads)).unwrap());
         }
@@ -87,6 +88,6 @@ mod tests {
         assert!(results.iter().all(|(_, threads)| (1..=processors).contains(threads)));
         let mut numbers: Vec<_> = results.iter().map(|(number, _)| *number).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, (0..1_000).collect::<Vec<_>>());
+        assert_eq!(numbers, (0..TEXTS).collect::<Vec<_>>());
     }
 }
