@@ -30,6 +30,7 @@ mod lost_downloads;
 mod memory;
 mod network;
 mod options;
+mod packed;
 mod plan;
 mod planted_links;
 mod queue_commands;

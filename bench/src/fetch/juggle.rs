@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use blob_store::{local::compression::Compression, run_blobs::RunBlobs};
+use blob_store::{layout::Layout, local::compression::Compression, run_blobs::RunBlobs};
 use flow::{
     blobs::{BlobKind, BlobName, BlobStore},
     durability::Durability,
@@ -194,6 +194,8 @@ impl Juggle {
         {
             command.env_remove(name);
         }
+        // Otherwise many texts in a new run directory would be packed.
+        command.env("JUGGLE_LAYOUT", Layout::of(run)?.to_string());
         command.current_dir(run.parent().context("a run directory lies in a directory")?);
         Ok(command)
     }

@@ -9,6 +9,9 @@
 //!
 //! A compressed blob has `.zst` after its name. A run directory that is not flat has a file `LAYOUT` that
 //! contains its layout; a flat one has no such file. The layout of a run directory never changes.
+//!
+//! A new run directory has neither a `LAYOUT` nor directories of blobs. Whoever creates them holds the lock of
+//! the run directory, so that nobody gives it a layout at the same time.
 
 use std::{
     fs::{self, File},
@@ -87,11 +90,7 @@ impl Layout {
     /// [`LayoutError::Other`] if the directory has another layout, [`LayoutError::Blob`] if it cannot be read
     /// or written.
     pub fn establish(self, dir: &Path) -> Result<(), LayoutError> {
-        let at = |error| BlobError::at(dir, error);
-        fs::create_dir_all(dir).map_err(at)?;
-        // Two processes that begin at the same time must not have different layouts.
-        let locked =
-            File::open(dir).and_then(|directory| directory.lock().map(|()| directory)).map_err(at)?;
+        let locked = create_and_lock(dir)?;
         let has = Self::of(dir)?;
         if has == self {
             return Ok(());
@@ -100,6 +99,24 @@ impl Layout {
         if has != Self::Flat || !is_empty(dir)? {
             return Err(LayoutError::Other { dir: dir.to_owned(), has });
         }
+        Ok(self.write(dir, &locked)?)
+    }
+
+    /// Gives this layout durably to a run directory that is new, and returns whether it is. Creates the
+    /// directory if it does not exist.
+    ///
+    /// # Errors
+    /// An error if the directory cannot be read or written.
+    pub fn establish_if_new(self, dir: &Path) -> Result<bool, BlobError> {
+        let locked = create_and_lock(dir)?;
+        if !is_new(dir)? {
+            return Ok(false);
+        }
+        self.write(dir, &locked)?;
+        Ok(true)
+    }
+
+    fn write(self, dir: &Path, locked: &File) -> Result<(), BlobError> {
         // The temporary name is always the same, so that the next attempt replaces what a killed one has
         // left.
         let (path, temporary) = (dir.join(LAYOUT), dir.join(format!("{LAYOUT}.tmp")));
@@ -107,9 +124,33 @@ impl Layout {
             .and_then(|mut file| writeln!(file, "{self}").and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&temporary, &path))
             .and_then(|()| locked.sync_all())
-            .map_err(|error| BlobError::at(&path, error))?;
-        Ok(())
+            .map_err(|error| BlobError::at(&path, error))
     }
+}
+
+/// Creates a run directory if it does not exist, and locks it. Two processes that begin at the same time must
+/// not have different layouts.
+fn create_and_lock(dir: &Path) -> Result<File, BlobError> {
+    fs::create_dir_all(dir).and_then(|()| lock(dir)).map_err(|error| BlobError::at(dir, error))
+}
+
+/// Locks a run directory for whoever looks at its layout and creates its directories.
+pub(crate) fn lock(dir: &Path) -> io::Result<File> {
+    File::open(dir).and_then(|directory| directory.lock().map(|()| directory))
+}
+
+/// Returns whether a run directory has neither a layout nor directories of blobs.
+fn is_new(dir: &Path) -> Result<bool, BlobError> {
+    let mut paths = BlobKind::ALL.map(|kind| dir.join(kind.directory())).to_vec();
+    paths.push(dir.join(LAYOUT));
+    for path in paths {
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(BlobError::at(&path, error)),
+            Ok(_) => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// Returns whether a run directory holds no blobs. Those in the spool do not count: their paths are the same
@@ -250,9 +291,10 @@ fn shards(directory: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use flow::testing::blob_contract::name;
+    use flow::{durability::Durability, testing::blob_contract::name};
 
     use super::*;
+    use crate::{local::compression::Compression, run_blobs::RunBlobs};
 
     #[test]
     fn a_blob_lies_where_the_layout_says() {
@@ -287,6 +329,21 @@ mod tests {
         fs::write(dir.path().join("logs/arrival/PG84.json"), "{}").unwrap();
         assert!(matches!(Layout::Sharded.establish(dir.path()), Err(LayoutError::Other { .. })));
         assert!(!dir.path().join(LAYOUT).exists());
+    }
+
+    #[test]
+    fn only_a_directory_that_nobody_has_opened_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run");
+        assert!(Layout::Packed.establish_if_new(&run).unwrap());
+        assert!(!Layout::Sharded.establish_if_new(&run).unwrap());
+        assert_eq!(Layout::of(&run).unwrap(), Layout::Packed);
+        // A stage that waits for its first text has no blobs yet.
+        let opened = dir.path().join("opened");
+        fs::create_dir(&opened).unwrap();
+        drop(RunBlobs::open(&opened, Durability::Process, Compression::default()).unwrap());
+        assert!(!Layout::Packed.establish_if_new(&opened).unwrap());
+        assert_eq!(Layout::of(&opened).unwrap(), Layout::Flat);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use flow::{
 };
 
 use crate::{
-    layout::Layout,
+    layout::{self, Layout},
     local::{LocalBlobs, compression::Compression},
     packed::{Compacted, Compaction, PackedBlobs},
     parts::Parts,
@@ -43,6 +43,12 @@ impl RunBlobs {
     /// # Errors
     /// The errors of [`LocalBlobs::open`] and [`PackedBlobs::open`].
     pub fn open(dir: &Path, durability: Durability, compression: Compression) -> Result<Self, BlobError> {
+        // Until the directories are there: they say that the directory is no longer new.
+        let _locked = match layout::lock(dir) {
+            // Nobody chooses a layout for a directory that does not exist without creating it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            locked => Some(locked.map_err(|error| BlobError::at(dir, error))?),
+        };
         Ok(match Layout::of(dir)? {
             Layout::Flat | Layout::Sharded => {
                 Self::Files(LocalBlobs::open(dir, durability)?.compressing(compression))

@@ -1,11 +1,11 @@
 //! `juggle add`: sources into the queue.
 
 use queue::connection::QueueConnection;
-use sources::{add, refresh::Refresh};
+use sources::refresh::Refresh;
 
 use crate::{
     cli::AddArgs,
-    directory,
+    directory::{self, new_layout},
     exit::{CliError, Exit},
     output::{Out, counted, peak_rss_bytes},
     plan,
@@ -30,7 +30,7 @@ pub async fn run(args: &AddArgs, settings: &Settings, out: &Out) -> Result<Exit,
     }
     directory::prepare(&settings.output_dir)?;
     let connection = QueueConnection::visit(&settings.output_dir).await?;
-    let added = add::add(sources, &directory::sources(&settings.output_dir), &*connection.queue()).await;
+    let added = new_layout::add(sources, settings, &*connection.queue()).await;
     // Closed also after an error: other processes wait for the lock of the queue.
     connection.close().await;
     let added = added?;

@@ -1,6 +1,7 @@
 //! Prepares the run directory before anything else is done.
 
 pub(crate) mod leftovers;
+pub(crate) mod new_layout;
 
 use std::{
     fs, io,

@@ -8,7 +8,7 @@ use sources::add::Sources;
 
 use crate::{
     cli::PipelineArgs,
-    directory,
+    directory::{self, new_layout},
     exit::{CliError, Exit},
     output::Out,
     plan, sample,
@@ -59,8 +59,7 @@ async fn run_or_fall_back(
     directory::prepare(&settings.output_dir)?;
     let connection = unless_stopped(&run.shutdown, QueueConnection::visit(&settings.output_dir)).await?;
     let queue = connection.queue();
-    let snapshots = directory::sources(&settings.output_dir);
-    let adding = sources::add::add(sources.clone(), &snapshots, &*queue);
+    let adding = new_layout::add(sources.clone(), settings, &*queue);
     let added = unless_stopped(&run.shutdown, adding).await;
     let stats = queue.stats().await;
     // The owner ends only when no client is left; `close` would wait for this one.

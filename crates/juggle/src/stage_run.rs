@@ -16,7 +16,7 @@ use flow::{
 };
 use queue::connection::QueueConnection;
 use sources::{
-    add::{self, Added, Sources},
+    add::{Added, Sources},
     filters::Filters,
     watch,
 };
@@ -24,7 +24,8 @@ use tokio::time::Instant;
 
 use crate::{
     broker_command::broker_command,
-    dashboard_command, directory,
+    dashboard_command,
+    directory::{self, new_layout},
     exit::{CliError, Exit},
     lock_session::{self, LockSession},
     output::Out,
@@ -108,8 +109,7 @@ impl StageRun {
         let before = queue.stats().await?;
         let refresh = sources.refresh;
         let expected = lock_session::read_expected(self.locked.clone(), &settings.output_dir).await?;
-        let snapshots = directory::sources(&settings.output_dir);
-        let adding = add::add(sources, &snapshots, &*queue);
+        let adding = new_layout::add(sources, settings, &*queue);
         let Added { bad: bad_lines, .. } = unless_stopped(&self.shutdown, adding).await?;
         let (shutdown, trigger) = (self.shutdown.clone(), self.trigger.clone());
         let stages = Stages::open(settings, Arc::clone(&queue), shutdown, trigger).await?;

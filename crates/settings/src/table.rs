@@ -223,7 +223,7 @@ pub const ALL: &[Setting] = table! {
     "event-log" OneOf(names::<EventLogging>) => "on", Files: "Write logs/events.jsonl, a line for each request and attempt";
     "compress" Text("none|zstd|KINDS") => "none", Files: "Store files as .zst: none, all, or some kinds",
         "zstd means raw, text, tokens and counts; or name some of them, such as raw,tokens.";
-    "layout" Text("flat|sharded|packed") => "", Files: "Layout of a new run directory [default: flat]",
+    "layout" Text("flat|sharded|packed") => "", Files: "Layout of a new run directory [default: flat; packed from 5,000 texts on]",
         "sharded has 256 directories for each kind of file, for hundreds of thousands of texts. packed has a few large WARC files.";
     "durability" Text("power|process") => "power", Files: "What a finished write survives",
         "power: a power loss. process: the end of the process, but not a power loss.";

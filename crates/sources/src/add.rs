@@ -101,25 +101,31 @@ impl Sources {
 /// Writes snapshots of the inputs and registers them. Adding the same list again changes nothing.
 ///
 /// For a refresh, a round over these lists starts, or, without inputs, a round over all lists that were added
-/// before. `snapshots` is the directory of the snapshots; it is created if it does not exist.
+/// before. `snapshots` is the directory of the snapshots; it is created if it does not exist. `on_counted` gets
+/// the number of entries before the first snapshot is there.
 ///
 /// # Errors
-/// Returns the errors of [`Sources::read`], [`SourceError::Write`] if a snapshot cannot be written, and
+/// Returns the error of `on_counted`, the errors of [`Sources::read`], [`SourceError::Write`] if a snapshot cannot be written, and
 /// [`SourceError::NoTexts`] if all lines are invalid; nothing is added then. Returns [`SourceError::Queue`]
 /// if the queue fails.
-pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn QueueAdmin) -> Result<Added, SourceError> {
+pub async fn add<E: From<SourceError> + Send + 'static>(
+    sources: Sources,
+    snapshots: &Path,
+    queue: &dyn QueueAdmin,
+    on_counted: impl FnOnce(u64) -> Result<(), E> + Send + 'static,
+) -> Result<Added, E> {
     let refresh = sources.refresh;
     // Read before the first push: jobs of this command must not count as older than its refresh.
     let now_ms = Clock::start().now_ms();
     let directory = snapshots.to_owned();
-    let written = blocking(move || write(&sources, &directory)).await??;
+    let written = blocking(move || write(&sources, &directory, on_counted)).await??;
     let (mut added, mut lists) = (Added::default(), Vec::with_capacity(written.len()));
     for snapshot in written {
         added.entries += snapshot.entries;
         added.bad += snapshot.bad;
         lists.push(snapshot.name.clone());
         // Nothing changes for a list that was registered before.
-        cursors::start(snapshot.name, None, snapshot.entries, queue).await?;
+        cursors::start(snapshot.name, None, snapshot.entries, queue).await.map_err(SourceError::from)?;
     }
     if refresh == Refresh::Yes {
         refresh::begin(&lists, snapshots, now_ms, queue).await?;
@@ -128,7 +134,11 @@ pub async fn add(sources: Sources, snapshots: &Path, queue: &dyn QueueAdmin) -> 
 }
 
 /// Writes the snapshots of all inputs, or none.
-fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceError> {
+fn write<E: From<SourceError>>(
+    sources: &Sources,
+    directory: &Path,
+    on_counted: impl FnOnce(u64) -> Result<(), E>,
+) -> Result<Vec<Snapshot>, E> {
     let failed = |source: io::Error| SourceError::Write { path: directory.to_owned(), source };
     fs::create_dir_all(directory).and_then(|()| safe_file::must_be_directory(directory)).map_err(failed)?;
     let mut drafts = Vec::<SnapshotDraft>::new();
@@ -138,8 +148,10 @@ fn write(sources: &Sources, directory: &Path) -> Result<Vec<Snapshot>, SourceErr
     })?;
     let sum = |of: fn(&Snapshot) -> u64| drafts.iter().map(|draft| of(&draft.snapshot)).sum::<u64>();
     // Empty lists may be added: a watched list is filled later.
-    if sum(|snapshot| snapshot.entries) == 0 && sum(|snapshot| snapshot.bad) > 0 {
-        return Err(SourceError::NoTexts);
+    let entries = sum(|snapshot| snapshot.entries);
+    if entries == 0 && sum(|snapshot| snapshot.bad) > 0 {
+        return Err(SourceError::NoTexts.into());
     }
-    drafts.into_iter().map(SnapshotDraft::publish).collect()
+    on_counted(entries)?;
+    Ok(drafts.into_iter().map(SnapshotDraft::publish).collect::<Result<_, _>>()?)
 }

@@ -133,7 +133,7 @@ async fn add_input(
         Input::List(..) | Input::Directory(_) => format!("'{}'", input.path().display()),
     };
     let sources = Sources { inputs: vec![input], config: config.clone(), ..Sources::default() };
-    match add::add(sources, snapshots, queue).await {
+    match add::add(sources, snapshots, queue, |_| Ok::<_, SourceError>(())).await {
         Ok(added) => tracing::info!("added {what}: {} texts", added.entries),
         // One invalid list must not end the watch.
         Err(error) if error.is_of_list() => refused(&what, error),

@@ -52,7 +52,7 @@ fn uses_setting(command: &str, setting: &Setting) -> bool {
     use Group::{Downloads, Failures, Files, General, Sources, Texts, Tokens};
     match (command, setting.group) {
         (_, General) | ("pipeline" | "config show", _) => true,
-        ("add", group) => group == Sources,
+        ("add", group) => group == Sources || setting.name == "layout",
         ("plan", group) => matches!(group, Sources | Downloads),
         ("fetch", group) => matches!(group, Sources | Downloads | Files | Failures),
         ("store", group) => matches!(group, Texts | Files | Failures),
