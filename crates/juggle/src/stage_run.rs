@@ -1,8 +1,8 @@
 //! One run of stages on a run directory, from its sources to its summary and exit code.
 //!
 //! `juggle pipeline` runs all lanes, and `juggle fetch`, `store` and `process` run one. Both start and end
-//! here. The end has a fixed order: block pages are retracted before duplicates are marked, and the lock is
-//! written last, because it covers the documents that are left.
+//! here. The end has a fixed order: block pages are retracted before duplicates are marked, and then the lock
+//! is written, because it covers the documents that are left. Segments are compacted last.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -173,10 +173,16 @@ impl StageRun {
         if self.lanes.contains(&Lane::Store) {
             stages.mark_duplicates(settings).await?;
         }
-        // A single stage knows only a part of what the lock covers.
-        if self.lanes.len() < Lane::ALL.len() || is_stopped {
+        // Whoever has stopped a stage waits for its end.
+        if is_stopped {
             return Ok(None);
         }
-        session.finish().await.map(Some)
+        // A single stage knows only a part of what the lock covers.
+        let lock = match self.lanes.len() < Lane::ALL.len() {
+            true => None,
+            false => Some(session.finish().await?),
+        };
+        stages.compact().await?;
+        Ok(lock)
     }
 }

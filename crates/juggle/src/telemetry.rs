@@ -40,7 +40,7 @@ const CRATES: [&str; 16] = [
 ];
 
 /// The crate whose lines are the events of a run, which `-v` shows.
-const EVENTS: &str = "event_log";
+pub(crate) const EVENTS: &str = "event_log";
 
 /// Leaves out the time in lines for people; a log in JSON has it.
 struct NoTime;

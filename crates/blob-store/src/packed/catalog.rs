@@ -153,6 +153,12 @@ impl Catalog {
         self.read().index.placed_in(number)
     }
 
+    /// Returns the number of bytes of the records that blobs are in, for each segment that has any, as of the
+    /// last refresh.
+    pub(super) fn live_bytes(&self) -> BTreeMap<u32, u64> {
+        self.read().index.live_bytes()
+    }
+
     /// Returns a time that is later than those of all changes, as of the last refresh.
     pub(super) fn next_time(&self) -> u64 {
         self.read().index.next_time()

@@ -31,6 +31,8 @@ use super::{
 const CHANGES_AT_A_TIME: usize = 512;
 /// The number of bytes from which no further change is copied at the same time.
 const BYTES_AT_A_TIME: u64 = 16 << 20;
+/// The number of bytes that a segment must free to be worth the syncs of its compaction.
+const FREED_BYTES_MIN: u64 = 64 << 10;
 
 /// The result of compaction, or of a dry run of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,11 +43,13 @@ pub struct Compacted {
     pub bytes: u64,
 }
 
-/// Whether anything is changed.
+/// The extent of a compaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compaction {
     /// Segments are copied and removed.
     Make,
+    /// Segments are copied and removed, except those that would free little.
+    WhereWorthwhile,
     /// Nothing is changed.
     Dry,
 }
@@ -56,6 +60,17 @@ struct Held {
     bytes: u64,
     live: u64,
     _lock: LockedFile,
+}
+
+impl Compaction {
+    /// Returns whether it includes a segment of this length, of which so many bytes count.
+    fn concerns(self, live: u64, bytes: u64) -> bool {
+        let freed_min = match self {
+            Self::Make | Self::Dry => 0,
+            Self::WhereWorthwhile => FREED_BYTES_MIN,
+        };
+        live * 2 < bytes && bytes - live >= freed_min
+    }
 }
 
 impl PackedBlobs {
@@ -69,15 +84,21 @@ impl PackedBlobs {
         self.committer.release()?;
         self.catalog.refresh()?;
         let mut mostly_dead = Vec::new();
+        // Counted for all at once: in most cases there is nothing to compact, and this is all that is done.
+        let live = self.catalog.live_bytes();
         // All are locked before the first is copied, so that none of them is what it is copied to.
         for (number, _) in self.catalog.segments() {
-            mostly_dead.extend(self.hold(number)?.filter(|held| held.live * 2 < held.bytes));
+            let Some(segment) = self.catalog.segment(number) else { continue };
+            let found = segment.file.metadata().map_err(|error| BlobError::at(&segment.path, error))?;
+            if how.concerns(live.get(&number).copied().unwrap_or_default(), found.len()) {
+                mostly_dead.extend(self.hold(number)?.filter(|held| how.concerns(held.live, held.bytes)));
+            }
         }
         let mut compacted = Compacted::default();
         for held in mostly_dead {
             compacted.segments.push(segment::file_name(held.segment.number));
             compacted.bytes += held.bytes - held.live;
-            if how == Compaction::Make {
+            if how != Compaction::Dry {
                 self.copy_recorded(&held.segment)?;
                 self.copy_placed(&held.segment)?;
             }

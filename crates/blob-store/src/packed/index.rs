@@ -1,6 +1,6 @@
 //! The index: the place of each blob, in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use flow::{
     blobs::{BlobKind, BlobName},
@@ -73,6 +73,21 @@ impl Index {
             entries.iter().filter(is_there).map(op).collect::<Vec<_>>()
         };
         self.documents.iter().flat_map(of_document).collect()
+    }
+
+    /// Returns the number of bytes of the records that blobs are in, for each segment that has any.
+    pub(super) fn live_bytes(&self) -> BTreeMap<u32, u64> {
+        let places = self.documents.values().flatten().filter_map(|entry| entry.place);
+        let mut records: Vec<_> =
+            places.map(|place| (place.segment, place.record, place.record_bytes())).collect();
+        // Blobs may share a record.
+        records.sort_unstable();
+        records.dedup();
+        let mut live = BTreeMap::new();
+        for (segment, _, bytes) in records {
+            *live.entry(segment).or_default() += bytes;
+        }
+        live
     }
 
     /// Returns a time that is later than those of all changes so far.
