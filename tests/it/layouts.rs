@@ -193,13 +193,15 @@ async fn a_flipped_bit_of_a_segment_is_named_and_repaired() {
     flip(BlobKind::Tokens, "t2");
     flip(BlobKind::Meta, "t3");
     flip(BlobKind::Counts, "t4");
+    flip(BlobKind::Stats, "t5");
     fs::write(&segment, &bytes).unwrap();
     let asked = harness.server.request_count();
     let found =
         harness.juggle(&["verify", "--repair", "--json"], "out", &[] as &[&str]).await.expect(0).json();
     let damaged = found["damaged"].as_array().unwrap().iter();
     let damaged: Vec<_> = damaged.map(|one| (one["id"].as_str(), one["repair"].as_str())).collect();
-    let expected = [("t1", "store"), ("t2", "process"), ("t3", "fetch"), ("t4", "process")];
+    let expected =
+        [("t1", "store"), ("t2", "process"), ("t3", "fetch"), ("t4", "process"), ("t5", "process")];
     assert_eq!(damaged, expected.map(|(id, by)| (Some(id), Some(by))));
     harness.juggle(&["pipeline", list], "out", &[] as &[&str]).await.expect(0);
     assert!(blobs(&run) == whole);

@@ -1,7 +1,13 @@
 //! The packed layout: chosen for many texts, compacted at the end of a run, verified and repaired.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
+use blob_store::{local::compression::Compression, packed::SegmentPart, run_blobs::RunBlobs};
+use flow::durability::Durability;
 use tokio::io::AsyncWriteExt;
 
 use crate::harness::{Harness, assert_same, finish};
@@ -125,4 +131,91 @@ async fn segments_are_compacted_at_the_end_of_a_run() {
     let ended = harness.juggle(&["pipeline", &list], "out", &["-v"]).await.expect(0);
     assert_eq!((bytes(), ended.stderr.contains("compacted")), (before, false));
     harness.juggle(&["verify"], "out", &[] as &[&str]).await.expect(0);
+}
+
+/// The distance between two bytes of a segment that are damaged. Every head, commit and frame is longer.
+const STEP: usize = 71;
+
+/// Flips a bit of a file, and returns what the file was.
+fn flip(path: &Path, offset: usize) -> Vec<u8> {
+    let whole = fs::read(path).unwrap();
+    let mut damaged = whole.clone();
+    damaged[offset] ^= 1 << (offset % 8);
+    fs::write(path, damaged).unwrap();
+    whole
+}
+
+fn files_of(harness: &Harness, out: &str, ending: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(harness.path(out).join("segments")).unwrap();
+    files.map(|file| file.unwrap().path()).filter(|path| path.extension().unwrap() == ending).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_flipped_bit_of_a_packed_corpus_is_named() {
+    let harness = Harness::sample();
+    harness.sample_pipeline("out", &["--layout", "packed"]).await.expect(0);
+    let run = harness.path("out");
+    let [segment] = &files_of(&harness, "out", "warc")[..] else { panic!("one process has one segment") };
+    let [index] = &files_of(&harness, "out", "index")[..] else { panic!("with one index log") };
+    let (segment, index) = (segment.clone(), index.clone());
+    let checking = tokio::task::spawn_blocking(move || {
+        let blobs = RunBlobs::open(&run, Durability::Process, Compression::default()).unwrap();
+        assert_eq!(blobs.check().unwrap(), []);
+        let mut parts = Vec::new();
+        for path in [&segment, &index] {
+            for offset in (0..fs::read(path).unwrap().len()).step_by(STEP) {
+                let whole = flip(path, offset);
+                let damage = blobs.check().unwrap();
+                assert!(
+                    damage.iter().any(|one| run.join(&one.file) == **path),
+                    "{} at {offset}",
+                    path.display()
+                );
+                parts.extend(damage.iter().map(|one| one.part));
+                fs::write(path, whole).unwrap();
+            }
+        }
+        let count = |part| parts.iter().filter(|found| **found == part).count();
+        for part in [SegmentPart::Info, SegmentPart::Commit, SegmentPart::Index] {
+            assert!(count(part) > 2, "{part:?}");
+        }
+        assert!(count(SegmentPart::Head) > 70 && count(SegmentPart::Content) > 100, "{}", parts.len());
+    });
+    checking.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_anywhere_in_a_segment_is_repaired() {
+    let harness = Harness::sample();
+    harness.sample_pipeline("out", &["--layout", "packed"]).await.expect(0);
+    let whole = harness.tree("out");
+    let mut random = fastrand::Rng::with_seed(84);
+    for round in 0..12 {
+        let ending = if round % 4 == 3 { "index" } else { "warc" };
+        for path in files_of(&harness, "out", ending) {
+            let offset = match round {
+                // The first record, with the key.
+                0 => random.usize(20..500),
+                _ => random.usize(..fs::read(&path).unwrap().len()),
+            };
+            flip(&path, offset);
+        }
+        let found = harness.juggle(&["verify"], "out", &["--json"]).await.expect(8).json();
+        assert_ne!(found["segments"], serde_json::json!([]), "{found}");
+        let told = harness.juggle(&["verify"], "out", &[] as &[&str]).await.expect(8).stdout;
+        assert!(
+            told.contains("segments/") && told.contains("at byte") && told.contains("--repair"),
+            "{told}"
+        );
+        harness.juggle(&["verify"], "out", &["--repair"]).await.expect(0);
+        harness.sample_pipeline("out", &[]).await.expect(0);
+        assert_same(&harness.tree("out"), &whole);
+        let found = harness.juggle(&["verify"], "out", &["--json"]).await.expect(0).json();
+        assert_eq!(
+            (&found["segments"], &found["on_their_way"]),
+            (&serde_json::json!([]), &0.into()),
+            "{found}"
+        );
+    }
+    assert_eq!(files_of(&harness, "out", "damaged"), [] as [PathBuf; 0]);
 }

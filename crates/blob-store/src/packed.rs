@@ -14,16 +14,20 @@
 //!   continues the segment, after it has cut off an incomplete group.
 //! * `segments/00001.index` has the commits once more, so that opening reads no segment. It is a cache: what
 //!   is missing is searched in the segment (`search.rs`).
-//! * Each content has a CRC-32 in its commit, and each read compares it.
+//! * Each content has a CRC-32 in its commit, and each read compares it. So has each head; and heads of commits
+//!   have a checksum of their own, in their ids (`warc.rs`). So `check.rs` finds any damage, and `healing.rs`
+//!   marks damaged segments, which compaction copies.
 //!
 //! Downloads that can be resumed are files in `spool/` until they are published.
 
 pub(crate) mod catalog;
+mod check;
 mod commit;
 mod committer;
 mod compaction;
 mod error;
 mod group;
+mod healing;
 mod index;
 mod index_log;
 mod reader;
@@ -47,10 +51,13 @@ use flow::{
     temporary::{self, Sweep},
 };
 
-pub use self::compaction::{Compacted, Compaction};
 use self::{
     catalog::Catalog, commit::Place, committer::Committer, reader::RecordReader, segment::SEGMENT_BYTES_MAX,
     step::Step, warc::date,
+};
+pub use self::{
+    check::{SegmentDamage, SegmentPart},
+    compaction::{Compacted, Compaction},
 };
 use crate::{
     local::{directories, hard_links, staging},

@@ -15,7 +15,7 @@ use flow::{
 use crate::{
     layout::{self, Layout},
     local::{LocalBlobs, compression::Compression},
-    packed::{Compacted, Compaction, PackedBlobs},
+    packed::{Compacted, Compaction, PackedBlobs, SegmentDamage},
     parts::Parts,
 };
 
@@ -106,6 +106,28 @@ impl RunBlobs {
         match self {
             Self::Files(_) => Ok(Compacted::default()),
             Self::Packed(blobs) => blobs.compact(how),
+        }
+    }
+
+    /// Checks segments and their index logs. Blobs in files have none.
+    ///
+    /// # Errors
+    /// The errors of [`PackedBlobs::check`].
+    pub fn check(&self) -> Result<Vec<SegmentDamage>, BlobError> {
+        match self {
+            Self::Files(_) => Ok(Vec::new()),
+            Self::Packed(blobs) => blobs.check(),
+        }
+    }
+
+    /// Heals segments and index logs as far as that is possible without their damaged documents.
+    ///
+    /// # Errors
+    /// The errors of [`PackedBlobs::heal`].
+    pub fn heal(&self, damage: &[SegmentDamage]) -> Result<Compacted, BlobError> {
+        match self {
+            Self::Files(_) => Ok(Compacted::default()),
+            Self::Packed(blobs) => blobs.heal(damage),
         }
     }
 

@@ -1,8 +1,11 @@
 //! `juggle verify`: reads everything that is stored again, names what is damaged, and with `--repair` puts it
 //! back into the queue.
 
-use std::collections::BTreeSet;
+mod segments;
 
+use std::{collections::BTreeSet, sync::Arc};
+
+use blob_store::{packed::SegmentDamage, run_blobs::RunBlobs};
 use corpus::{
     requeue::documents_with_jobs,
     survey::Surveyor,
@@ -23,6 +26,7 @@ use crate::{
     output::{Out, counted, peak_rss_bytes, seconds},
     progress::Show,
 };
+use segments::DamagedPart;
 use settings::resolved::Settings;
 
 /// The maximum number of damaged documents that are named for people.
@@ -39,6 +43,8 @@ struct Verified {
     /// versions wrote.
     without_checksum: u64,
     damaged: Vec<DamagedDocument>,
+    /// The damaged parts of segments and index logs.
+    segments: Vec<DamagedPart>,
     /// The number of documents that look damaged but are not reported, because they have pending jobs.
     on_their_way: u64,
     /// Files under the names of documents that are not stored.
@@ -47,6 +53,8 @@ struct Verified {
     repaired: bool,
     /// The damaged documents that cannot be repaired.
     not_repaired: Vec<DocumentId>,
+    /// The damaged parts of segments that are left after the repair, and that no repaired document explains.
+    segments_not_repaired: Vec<DamagedPart>,
     seconds: f64,
     peak_rss_bytes: Option<u64>,
 }
@@ -72,8 +80,7 @@ pub async fn run(args: &VerifyArgs, settings: &Settings, out: &Out) -> Result<Ex
     verified.seconds = seconds(started.elapsed());
     verified.peak_rss_bytes = peak_rss_bytes();
     verified.print(settings, out)?;
-    let is_sound = verified.damaged.is_empty() || (verified.repaired && verified.not_repaired.is_empty());
-    Ok(if is_sound { Exit::Done } else { Exit::SomeFailed })
+    Ok(if verified.is_sound() || verified.is_repaired() { Exit::Done } else { Exit::SomeFailed })
 }
 
 async fn verify_run(
@@ -85,17 +92,20 @@ async fn verify_run(
     // A stage may change files while they are read: the queue is asked before and after.
     let mut pending = documents_with_pending_jobs(queue).await?;
     let stored = documents_with_jobs(queue, &[Lane::Store], &[JobState::Done]).await?;
-    let (verification, strays) = read_all(settings, show, stored).await?;
+    let blobs = Arc::new(directory::open_blobs(settings).await?);
+    let (verification, strays, mut segments) = read_all(&blobs, settings, show, stored).await?;
     pending.extend(documents_with_pending_jobs(queue).await?);
     let is_on_its_way = |one: &Examined| pending.contains(one.document.as_str());
     let (on_their_way, damaged): (Vec<_>, Vec<_>) =
         verification.damaged.into_values().partition(is_on_its_way);
+    segments::without_pending(&mut segments, &pending);
     let mut verified = Verified {
         documents: verification.documents,
         bytes: verification.bytes,
         without_checksum: verification.without_checksum,
         on_their_way: on_their_way.len() as u64,
         strays,
+        segments: segments.iter().map(DamagedPart::from).collect(),
         ..Verified::default()
     };
     if args.repair {
@@ -105,6 +115,10 @@ async fn verify_run(
         let listed = listed_jobs(queue, settings, documents).await?;
         verified.not_repaired = verify::requeue(&damaged, listed, queue).await?;
         verified.repaired = true;
+        // After their documents are in the queue: what is damaged is not removed before it can be replaced.
+        let repaired = damaged.iter().map(|one| one.document.to_string()).collect();
+        let left = blocking(move || segments::heal(&blobs, &segments, &repaired)).await??;
+        verified.segments_not_repaired = left.iter().map(DamagedPart::from).collect();
     }
     let named = |Examined { document, damage, remedy, .. }| {
         Some(DamagedDocument { id: document, damage, repair: remedy? })
@@ -117,25 +131,28 @@ async fn documents_with_pending_jobs(queue: &dyn QueueAdmin) -> Result<BTreeSet<
     Ok(documents_with_jobs(queue, &Lane::ALL, &JobState::PENDING).await?)
 }
 
-/// Reads the files of all documents. Returns the paths of the strays, too.
+/// Reads the segments and the files of all documents. Returns the paths of the strays, too.
 async fn read_all(
+    blobs: &Arc<RunBlobs>,
     settings: &Settings,
     show: Show,
     stored: BTreeSet<String>,
-) -> Result<(Verification, Vec<String>), CliError> {
-    let (blobs, group_of) = (directory::open_blobs(settings).await?, settings.group_of());
+) -> Result<(Verification, Vec<String>, Vec<SegmentDamage>), CliError> {
+    let (blobs, group_of) = (Arc::clone(blobs), settings.group_of());
     let reading = blocking(move || {
-        let documents = verify::documents(&blobs, &stored)?;
+        // First, in one pass from beginning to end, after which small blobs are in memory.
+        let segments = blobs.check()?;
+        let documents = verify::documents(&*blobs, &stored)?;
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} documents, {per_sec}, {eta} left");
         let bar = show.bar(documents.len() as u64, style.expect("the template is a constant"));
-        let surveyor = Surveyor { blobs: &blobs, group_of: &*group_of };
+        let surveyor = Surveyor { blobs: &*blobs, group_of: &*group_of };
         let verification = verify::verify(&documents, &surveyor, &|| bar.inc(1))?;
         bar.finish_and_clear();
         let mut strays = Vec::new();
         for name in &verification.strays {
             strays.extend(blobs.find(name)?.map(|path| path.display().to_string()));
         }
-        Ok((verification, strays))
+        Ok((verification, strays, segments))
     });
     reading.await?
 }
@@ -146,11 +163,8 @@ impl Verified {
             return out.json(self);
         }
         // The exit code is not 0, so --quiet must give the reason.
-        if out.is_quiet() && !self.damaged.is_empty() {
-            tracing::error!(
-                "{}. Run without --quiet to list them",
-                counted(self.damaged.len() as u64, "damaged document")
-            );
+        if out.is_quiet() && !self.is_sound() {
+            tracing::error!("{}. Run without --quiet to list them", self.counted_damage());
         }
         let (run, word) = (settings.output_dir.display(), quoted_path(&settings.output_dir));
         for DamagedDocument { id, damage, repair } in self.damaged.iter().take(NAMED_MAX) {
@@ -160,6 +174,7 @@ impl Verified {
         if self.damaged.len() > NAMED_MAX {
             out.line(&format!("  … To list all of them: juggle verify -o {word} --json"))?;
         }
+        segments::print(&self.segments, NAMED_MAX, out)?;
         out.line(&format!(
             "{} in '{run}': {} damaged; {} read in {:.1} s",
             counted(self.documents, "document"),
@@ -189,14 +204,46 @@ impl Verified {
                  names it. Add a list that names it."
             ))?;
         }
+        match &self.segments_not_repaired[..] {
+            [] if self.repaired && !self.segments.is_empty() => out.line("The segments are repaired.")?,
+            [] => {}
+            left => {
+                out.line("Not repaired. Try again when no stage is running:")?;
+                segments::print(left, NAMED_MAX, out)?;
+            }
+        }
         match (self.damaged.is_empty(), self.repaired) {
-            (true, _) => Ok(()),
+            _ if self.is_sound() => Ok(()),
+            // What became of the segments is said above.
+            (true, true) => Ok(()),
             (false, true) => out.line(&format!(
                 "The damaged documents are in the queue again. To repair them: juggle pipeline -o {word}"
             )),
+            (true, false) => out
+                .line(&format!("To copy what is sound to another segment: juggle verify -o {word} --repair")),
             (false, false) => out.line(&format!(
                 "To put the damaged documents back into the queue: juggle verify -o {word} --repair"
             )),
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.damaged.is_empty() && self.segments.is_empty()
+    }
+
+    fn is_repaired(&self) -> bool {
+        self.repaired && self.not_repaired.is_empty() && self.segments_not_repaired.is_empty()
+    }
+
+    fn counted_damage(&self) -> String {
+        let (documents, parts) = (self.damaged.len() as u64, self.segments.len() as u64);
+        match parts {
+            0 => counted(documents, "damaged document"),
+            parts => format!(
+                "{} and {} of segments",
+                counted(documents, "damaged document"),
+                counted(parts, "damaged part")
+            ),
         }
     }
 }

@@ -187,7 +187,7 @@ impl Catalog {
         // Opened again: what is known of it may come from a search.
         let mut log = IndexLog::open(&self.directory, number, &segment.key).map_err(at)?;
         if let Some(log) = &mut log {
-            log.follow(|commit| index.apply_all(&commit)).map_err(at)?;
+            log.follow(|_, commit| index.apply_all(&commit)).map_err(at)?;
         }
         let from = log.as_ref().map_or(0, |log| log.segment_end);
         // A log that says more than there is belongs to bytes that are lost.
@@ -333,7 +333,7 @@ impl Followed {
             self.log = IndexLog::open(directory, self.segment.number, &self.segment.key)?;
         }
         if let Some(log) = &mut self.log {
-            log.follow(|commit| index.apply_all(&commit))?;
+            log.follow(|_, commit| index.apply_all(&commit))?;
             self.end = self.end.max(log.segment_end);
         }
         let length = self.segment.file.metadata()?.len();

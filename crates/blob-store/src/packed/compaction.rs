@@ -22,6 +22,7 @@ use flow::{
 use super::{
     PackedBlobs,
     commit::{Commit, Op, Place},
+    healing,
     index::Version,
     segment::{self, Segment},
     step::Step,
@@ -50,14 +51,16 @@ pub enum Compaction {
     Make,
     /// Segments are copied and removed, except those that would free little.
     WhereWorthwhile,
+    /// Only damaged segments are copied and removed.
+    OfDamaged,
     /// Nothing is changed.
     Dry,
 }
 
 /// A segment that nobody appends to as long as this exists.
-struct Held {
-    segment: Arc<Segment>,
-    bytes: u64,
+pub(super) struct Held {
+    pub(super) segment: Arc<Segment>,
+    pub(super) bytes: u64,
     live: u64,
     _lock: LockedFile,
 }
@@ -68,14 +71,16 @@ impl Compaction {
         let freed_min = match self {
             Self::Make | Self::Dry => 0,
             Self::WhereWorthwhile => FREED_BYTES_MIN,
+            Self::OfDamaged => return false,
         };
         live * 2 < bytes && bytes - live >= freed_min
     }
 }
 
 impl PackedBlobs {
-    /// Copies what counts of the segments of which less than half counts, and removes them. Leaves out those
-    /// that a process appends to.
+    /// Copies what counts of the segments of which less than half counts, or which are damaged, and removes
+    /// them. Leaves out those that a process appends to, and those with bytes that may be needed and cannot be
+    /// read.
     ///
     /// # Errors
     /// An error if a segment cannot be read, written or removed.
@@ -90,8 +95,17 @@ impl PackedBlobs {
         for (number, _) in self.catalog.segments() {
             let Some(segment) = self.catalog.segment(number) else { continue };
             let found = segment.file.metadata().map_err(|error| BlobError::at(&segment.path, error))?;
-            if how.concerns(live.get(&number).copied().unwrap_or_default(), found.len()) {
-                mostly_dead.extend(self.hold(number)?.filter(|held| how.concerns(held.live, held.bytes)));
+            let is_damaged = healing::is_marked(&self.directory, number);
+            let live = live.get(&number).copied().unwrap_or_default();
+            if (is_damaged || how.concerns(live, found.len()))
+                && let Some(held) = self.hold(number)?
+                && match is_damaged {
+                    true => self.is_readable(&held)?,
+                    false => how.concerns(held.live, held.bytes),
+                }
+                && self.is_known(&held)?
+            {
+                mostly_dead.push(held);
             }
         }
         let mut compacted = Compacted::default();
@@ -106,8 +120,28 @@ impl PackedBlobs {
         Ok(compacted)
     }
 
-    /// Locks a segment. Returns `None` if a process appends to it, or if it is gone or damaged.
-    fn hold(&self, number: u32) -> Result<Option<Held>, BlobError> {
+    /// Returns whether commits say what all records of a segment are. Otherwise one of them is damaged, and what
+    /// it says may count.
+    fn is_known(&self, held: &Held) -> Result<bool, BlobError> {
+        let segment = &held.segment;
+        let at = |error| BlobError::at(&segment.path, error);
+        // If the first record is damaged, its end is not known.
+        let mut known_to = segment.whole_info_end().map_err(at)?;
+        let (mut is_known, mut commits) = (true, 0);
+        let each = segment.each_commit(&self.directory, |end, commit| {
+            let records = commit.ops.iter().filter(|op| op.head_crc().is_some()).filter_map(|op| op.place);
+            let own = records.filter(|place| place.segment == segment.number);
+            let first = own.map(|place| u64::from(place.record)).min();
+            is_known &= first.is_none_or(|first| known_to.is_none_or(|known_to| first == known_to));
+            (known_to, commits) = (Some(end), commits + 1);
+        });
+        each.map_err(at)?;
+        // With a wrong key, no commit can be read.
+        Ok(is_known && (commits > 0 || known_to == Some(held.bytes)))
+    }
+
+    /// Locks a segment. Returns `None` if a process appends to it, or if it is gone.
+    pub(super) fn hold(&self, number: u32) -> Result<Option<Held>, BlobError> {
         let Some(segment) = self.catalog.segment(number) else { return Ok(None) };
         let at = |error| BlobError::at(&segment.path, error);
         let file = match safe_file::open(&segment.path) {
@@ -116,9 +150,6 @@ impl PackedBlobs {
         };
         let bytes = file.metadata().map_err(at)?.len();
         let Some(lock) = LockedFile::try_lock(file).map_err(at)? else { return Ok(None) };
-        if segment.info_end.is_none() {
-            return Ok(None);
-        }
         self.catalog.refresh()?;
         // Blobs may share a record.
         let places: HashSet<Place> =
@@ -215,15 +246,18 @@ impl PackedBlobs {
         Ok(changed)
     }
 
-    fn each_commit(&self, number: u32, take: impl FnMut(&Commit)) -> Result<(), BlobError> {
+    fn each_commit(&self, number: u32, mut take: impl FnMut(&Commit)) -> Result<(), BlobError> {
         let Some(segment) = self.catalog.segment(number) else { return Ok(()) };
-        segment.each_commit(&self.directory, take).map_err(|error| BlobError::at(&segment.path, error))
+        let read = segment.each_commit(&self.directory, |_, commit| take(commit));
+        read.map(drop).map_err(|error| BlobError::at(&segment.path, error))
     }
 
     /// Removes a segment that is no longer needed, and its index log.
     fn remove_segment(&self, segment: &Segment) -> Result<(), BlobError> {
         // The log goes first: it must not be taken for that of a later segment of this number.
-        for path in [&segment::index_path(&self.directory, segment.number), &segment.path] {
+        let number = segment.number;
+        let mark = healing::mark_path(&self.directory, number);
+        for path in [&segment::index_path(&self.directory, number), &segment.path, &mark] {
             safe_file::remove(path).map_err(|error| BlobError::at(path, error))?;
         }
         let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());

@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, IoSlice, Read, Seek, SeekFrom},
-    os::unix::fs::FileExt,
 };
 
 use flow::blobs::{BlobError, BlobName, StagedFile};
@@ -12,13 +11,12 @@ use flow::blobs::{BlobError, BlobName, StagedFile};
 use super::{
     catalog::Catalog,
     commit::{self, Commit, Op, Place, SegmentKey},
+    healing,
     segment::Segment,
     step::{Content, Record, Step},
-    warc::{self, RECORD_END},
+    warc::{self, RECORD_END, date},
 };
 
-/// The number of bytes that are copied at a time.
-const COPY_BYTES: usize = 1 << 20;
 /// The number of bytes from which pending bytes are written.
 const PENDING_BYTES_MAX: u64 = 8 << 20;
 /// The number of pieces that are written in one call (`IOV_MAX` of Linux).
@@ -157,29 +155,29 @@ impl<'a> Group<'a> {
         if self.changed.contains_key(&name) || self.catalog.version(&name) != Some(op.version()) {
             return Ok(());
         }
-        let (mut place, mut head) = (op.place, crc32fast::Hasher::new());
+        let (mut place, mut head_crc) = (op.place, None);
         if let (Some(from), Some(place)) = (from, &mut place) {
             let at = |error| BlobError::at(&from.path, error);
-            let (record, bytes) = (u64::from(place.record), place.record_bytes());
-            place.record = u32::try_from(self.end()).map_err(|_| at(io::ErrorKind::FileTooLarge.into()))?;
-            place.segment = self.segment;
-            // In windows: the file of the other segment has no position of its own for this.
-            let mut window = vec![0; COPY_BYTES.min(bytes as usize)];
-            let (begun_at, mut copied) = (self.end(), 0);
-            while copied < bytes {
-                let length = window.len().min((bytes - copied) as usize);
-                if let Err(error) = from.file.read_exact_at(&mut window[..length], record + copied) {
-                    self.go_back_to(begun_at);
-                    return Err(at(error));
-                }
-                self.push(window[..length].to_vec());
-                let of_head = u64::from(place.head).saturating_sub(copied).min(length as u64);
-                head.update(&window[..of_head as usize]);
-                copied += length as u64;
+            let begun_at = self.end();
+            let record = u32::try_from(begun_at).map_err(|_| at(io::ErrorKind::FileTooLarge.into()))?;
+            let head = healing::head_of(from, place, &name, &date()).map_err(at)?;
+            let (head_bytes, crc) = (head.len() as u32, crc32fast::hash(&head));
+            self.push(head);
+            let copied =
+                from.each_part(place.content(), place.content_end(), |part| self.push(part.to_vec()));
+            if let Err(error) = copied {
+                self.go_back_to(begun_at);
+                return Err(at(error));
             }
+            self.push(RECORD_END.to_vec());
+            (place.segment, place.record, place.head) = (self.segment, record, head_bytes);
+            head_crc = Some(crc);
         }
         let copy = op.copied(place);
-        self.commit.ops.push(if from.is_some() { copy.with_head(head.finalize()) } else { copy });
+        self.commit.ops.push(match head_crc {
+            Some(crc) => copy.with_head(crc),
+            None => copy,
+        });
         self.changed.insert(name, place);
         Ok(())
     }

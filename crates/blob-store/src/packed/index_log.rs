@@ -43,6 +43,14 @@ fn open(directory: &Path, number: u32) -> io::Result<Option<(File, SegmentKey)>>
     Ok((read_up_to(&file, &mut key, 0)? == key.len()).then_some((file, key)))
 }
 
+/// Returns whether a segment has an index log, readable or not.
+pub(super) fn exists(directory: &Path, number: u32) -> io::Result<bool> {
+    match segment::index_path(directory, number).symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        found => found.map(|_| true),
+    }
+}
+
 /// Reads an index log, which may grow.
 #[derive(Debug)]
 pub(super) struct IndexLog {
@@ -62,8 +70,9 @@ impl IndexLog {
         Ok(ours.map(|(file, _)| Self { file, end: KEY_BYTES, seen: 0, segment_end: 0 }))
     }
 
-    /// Passes the commits of all frames that are new since the last time to `take`.
-    pub(super) fn follow(&mut self, mut take: impl FnMut(Commit)) -> io::Result<()> {
+    /// Passes the commits of all frames that are new since the last time to `take`, with their ends in the
+    /// segment.
+    pub(super) fn follow(&mut self, mut take: impl FnMut(u64, Commit)) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         self.seen = length;
         let mut window = Vec::new();
@@ -86,16 +95,21 @@ impl IndexLog {
     }
 
     /// Takes all whole frames at the beginning of these bytes, and returns their number.
-    fn take_frames(&mut self, mut bytes: &[u8], take: &mut impl FnMut(Commit)) -> usize {
+    fn take_frames(&mut self, mut bytes: &[u8], take: &mut impl FnMut(u64, Commit)) -> usize {
         let mut taken = 0;
         while let Some((segment_end, commit, length)) = read_frame(bytes) {
-            take(commit);
+            take(segment_end, commit);
             self.segment_end = segment_end;
             self.end += length as u64;
             bytes = &bytes[length..];
             taken += 1;
         }
         taken
+    }
+
+    /// Returns the offset after the last whole frame, if something follows it.
+    pub(super) fn unread_from(&self) -> io::Result<Option<u64>> {
+        Ok((self.file.metadata()?.len() > self.end).then_some(self.end))
     }
 
     /// Returns whether the file has changed since it was last read.

@@ -53,7 +53,7 @@ fn each_start(
     mut offset: u64,
     mut visit: impl FnMut(u64) -> io::Result<Option<u64>>,
 ) -> io::Result<()> {
-    let finder = memmem::Finder::new(COMMIT_START);
+    let finder = memmem::Finder::new(COMMIT_START.as_bytes());
     let mut window = vec![0; WINDOW_BYTES];
     loop {
         let filled = read_up_to(file, &mut window, offset)?;

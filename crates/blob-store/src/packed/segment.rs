@@ -20,6 +20,11 @@ use super::{
 /// The size at which a segment takes no further group, in bytes.
 pub(super) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
+/// The maximum length of the record of a commit, in bytes.
+pub(super) const COMMIT_RECORD_BYTES_MAX: u64 = (index_log::COMMIT_BYTES_MAX + HEAD_BYTES_MAX) as u64;
+/// The number of bytes that are read at a time.
+const PART_BYTES: u64 = 1 << 20;
+
 /// A segment that can be read.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -87,15 +92,45 @@ impl Segment {
         }
     }
 
-    /// Passes each commit to `take`, in order: those of the index log, and those that it does not have.
-    pub(super) fn each_commit(&self, directory: &Path, mut take: impl FnMut(&Commit)) -> io::Result<()> {
+    /// Returns the end of the first record, if that is as it was written.
+    pub(super) fn whole_info_end(&self) -> io::Result<Option<u64>> {
+        let Some(end) = self.info_end else { return Ok(None) };
+        let mut info = vec![0; end as usize];
+        let length = read_up_to(&self.file, &mut info, 0)?;
+        Ok((length == info.len() && warc::is_whole_record(&info)).then_some(end))
+    }
+
+    /// Reads bytes at an offset.
+    pub(super) fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(bytes, offset)
+    }
+
+    /// Passes the bytes between two offsets to `take`, in parts.
+    pub(super) fn each_part(&self, mut from: u64, to: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut part = vec![0; PART_BYTES.min(to - from) as usize];
+        while from < to {
+            let length = (part.len() as u64).min(to - from) as usize;
+            self.file.read_exact_at(&mut part[..length], from)?;
+            take(&part[..length]);
+            from += length as u64;
+        }
+        Ok(())
+    }
+
+    /// Passes each commit and its end to `take`, in order: those of the index log, and those that it does not
+    /// have. Returns the log.
+    pub(super) fn each_commit(
+        &self,
+        directory: &Path,
+        mut take: impl FnMut(u64, &Commit),
+    ) -> io::Result<Option<IndexLog>> {
         let mut log = IndexLog::open(directory, self.number, &self.key)?;
         if let Some(log) = &mut log {
-            log.follow(|commit| take(&commit))?;
+            log.follow(|end, commit| take(end, &commit))?;
         }
-        let missing = search::commits_from(self, log.map_or(0, |log| log.segment_end))?;
-        missing.iter().for_each(|found| take(&found.commit));
-        Ok(())
+        let missing = search::commits_from(self, log.as_ref().map_or(0, |log| log.segment_end))?;
+        missing.iter().for_each(|found| take(found.end, &found.commit));
+        Ok(log)
     }
 }
 

@@ -5,6 +5,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod damage;
+
 fn open(dir: &Path) -> PackedBlobs {
     PackedBlobs::open(dir, Durability::Power).unwrap()
 }
@@ -159,7 +161,7 @@ fn damage_before_the_end_does_not_hide_what_follows() {
 fn a_commit_in_a_text_is_a_text() {
     let (dir, all) = some_blobs();
     let segment = fs::read(segment_path(&dir)).unwrap();
-    let removal = memchr::memmem::rfind(&segment, warc::COMMIT_START).unwrap();
+    let removal = memchr::memmem::rfind(&segment, warc::COMMIT_START.as_bytes()).unwrap();
     let blobs = open(dir.path());
     let planted = name(BlobKind::Raw, "b");
     for bytes in [&segment[removal..], &segment[..]] {

@@ -1,7 +1,8 @@
 //! The heads of WARC 1.1 records.
 //!
 //! Digests are SHA-256 in hexadecimal, which all known readers can check. The BLAKE3 of the content stands in
-//! a field of its own.
+//! a field of its own. The last field of a head is its id, a UUID of version 8: its first half is unique, and
+//! its second half is a hash of all that is before it. So every head has its own checksum.
 
 use std::{
     fmt::Write as _,
@@ -18,15 +19,21 @@ use flow::{
 use jiff::Timestamp;
 use memchr::memmem;
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
+use uuid::{Builder, Uuid, Variant, Version};
 
 use super::commit::SegmentKey;
 
 /// The end of each record.
 pub(super) const RECORD_END: &[u8] = b"\r\n\r\n";
 /// The first bytes of each record of a commit.
-pub(super) const COMMIT_START: &[u8] =
-    b"WARC/1.1\r\nWARC-Type: metadata\r\nContent-Type: application/vnd.juggle.commit\r\n";
+pub(super) const COMMIT_START: &str =
+    "WARC/1.1\r\nWARC-Type: metadata\r\nContent-Type: application/vnd.juggle.commit\r\n";
+/// The beginning of the last field of each head.
+const ID_START: &str = "WARC-Record-ID: <urn:uuid:";
+/// The end of the last field of each head.
+const ID_END: &str = ">\r\n\r\n";
+/// The field of a head that has the digest of its block.
+const DIGEST_FIELD: &str = "WARC-Block-Digest: sha256:";
 /// The field of the first record of a segment that holds its key.
 const KEY_FIELD: &str = "juggle-segment-key: ";
 /// The maximum length of the head of a record of a commit, and of the first record of a segment, in bytes.
@@ -143,33 +150,67 @@ pub(super) fn blob_head(name: &BlobName, content: &ContentDigests, date: &str) -
 
 /// Returns the record of a commit, with this block.
 pub(super) fn commit(block: &[u8], date: &str) -> Vec<u8> {
-    let mut head = String::new();
+    let mut head = String::from(COMMIT_START);
     end_head(&mut head, date, &sha256(block), block.len() as u64);
-    [COMMIT_START, head.as_bytes(), block, RECORD_END].concat()
+    [head.as_bytes(), block, RECORD_END].concat()
 }
 
 /// Ends a head with the fields that all records have.
 fn end_head(head: &mut String, date: &str, sha256: &str, bytes: u64) {
-    let id = record_id();
-    write!(
-        head,
-        "WARC-Record-ID: <{}>\r\nWARC-Date: {date}\r\nWARC-Block-Digest: sha256:{sha256}\r\n\
-         Content-Length: {bytes}\r\n\r\n",
-        id.urn(),
-    )
-    .expect("a string takes all");
+    write!(head, "WARC-Date: {date}\r\n{DIGEST_FIELD}{sha256}\r\nContent-Length: {bytes}\r\n")
+        .expect("a string takes all");
+    let id = record_id(unique_bytes(), head);
+    write!(head, "{ID_START}{id}{ID_END}").expect("a string takes all");
 }
 
-/// Returns a new id: a hash of a random number of this process and a counter. A random number for each record
-/// would cost a system call.
-fn record_id() -> Uuid {
+/// Returns the id of a record: the first half of these bytes, and a hash of it and of the head so far.
+fn record_id(bytes: [u8; 16], head: &str) -> Uuid {
+    let with_version = |bytes| Builder::from_bytes(bytes).with_version(Version::Custom).into_uuid();
+    let mut bytes = with_version(bytes).into_bytes();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&bytes[..8]).update(head.as_bytes());
+    bytes[8..].copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    Builder::from_bytes(bytes).with_variant(Variant::RFC4122).into_uuid()
+}
+
+/// Returns whether a head, with the empty line after it, is as it was written.
+pub(super) fn is_whole_head(head: &[u8]) -> bool {
+    let id_at = |head: &str| head.len().checked_sub(ID_START.len() + 36 + ID_END.len());
+    let Ok(head) = str::from_utf8(head) else { return false };
+    let Some((before, id)) = id_at(head).and_then(|at| head.split_at_checked(at)) else { return false };
+    let Some(text) = id.strip_prefix(ID_START).and_then(|id| id.strip_suffix(ID_END)) else { return false };
+    // Compared as texts: an upper-case digit is read, too, but was not written.
+    Uuid::try_parse(text).is_ok_and(|id| record_id(id.into_bytes(), before).to_string() == text)
+}
+
+/// Returns whether a record is as it was written, by its own checksums: that of its head, and the digest of
+/// its block.
+pub(super) fn is_whole_record(record: &[u8]) -> bool {
+    let Some((head, block)) = split_record(record) else { return false };
+    let is_digest = |line: &str| line.strip_prefix(DIGEST_FIELD).is_some_and(|found| found == sha256(block));
+    is_whole_head(head) && str::from_utf8(head).is_ok_and(|head| head.lines().any(is_digest))
+}
+
+/// Splits a record into its head, with the empty line after it, and its block, if its length is that of its
+/// head.
+pub(super) fn split_record(record: &[u8]) -> Option<(&[u8], &[u8])> {
+    let head_end = memmem::find(record, RECORD_END)? + RECORD_END.len();
+    let (head, rest) = record.split_at(head_end);
+    let block = rest.strip_suffix(RECORD_END)?;
+    let bytes = content_length(str::from_utf8(head).ok()?)?;
+    (bytes == block.len() as u64).then_some((head, block))
+}
+
+/// Returns bytes that no other record has: a hash of a random number of this process and a counter. A random
+/// number for each record would cost a system call.
+fn unique_bytes() -> [u8; 16] {
     static SEED: LazyLock<Uuid> = LazyLock::new(Uuid::new_v4);
     static RECORDS: AtomicU64 = AtomicU64::new(0);
     let mut hasher = blake3::Hasher::new();
     hasher.update(SEED.as_bytes()).update(&RECORDS.fetch_add(1, Ordering::Relaxed).to_le_bytes());
-    let mut id = [0; 16];
-    hasher.finalize_xof().fill(&mut id);
-    Uuid::new_v8(id)
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    bytes
 }
 
 fn field(head: &mut String, name: &str, value: &str) {

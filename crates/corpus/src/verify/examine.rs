@@ -142,8 +142,9 @@ impl Examined {
         let checksum = match blobs.read(&BlobName::new(kind, self.document.clone()), RECORD_BYTES_MAX) {
             Ok(bytes) => record::checksum(&bytes),
             Err(BlobError::NotFound(_)) => return Ok(None),
-            // `records::read` does not read a record of this size either, so it counts as changed.
-            Err(BlobError::TooLarge { .. }) => Checksum::Differs,
+            // `records::read` does not read a record of this size either, so it counts as changed. The store
+            // itself reports one that is not as it was published.
+            Err(BlobError::TooLarge { .. } | BlobError::Damaged { .. }) => Checksum::Differs,
             Err(error) => return Err(error),
         };
         self.without_checksum += u64::from(checksum == Checksum::Absent);
