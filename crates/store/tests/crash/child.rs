@@ -46,6 +46,16 @@ pub(crate) enum Forces {
     Nothing,
 }
 
+impl Forces {
+    /// Returns the durability of the process.
+    pub(crate) const fn durability(self) -> Durability {
+        match self {
+            Self::Everything => Durability::Power,
+            Self::Nothing => Durability::Process,
+        }
+    }
+}
+
 impl Orders {
     /// Returns the command of the process, which waits for its start signal.
     pub(crate) fn command(&self) -> Command {
@@ -78,10 +88,7 @@ fn a_process_that_is_told_to_is_there_to_be_watched() {
 }
 
 async fn work(orders: Orders) {
-    let durability = match orders.forces {
-        Forces::Everything => Durability::Power,
-        Forces::Nothing => Durability::Process,
-    };
+    let durability = orders.forces.durability();
     // If the directory cannot be opened, which a fault may cause, nothing is done and nothing is reported.
     let (layout, run, process) = (orders.layout, orders.run.clone(), orders.process);
     let opening = tokio::task::spawn_blocking(move || layout.open(&run, durability, process));

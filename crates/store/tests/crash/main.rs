@@ -10,7 +10,8 @@
 //! * [`oracle`]: the state that follows from the lines, and the comparison with a run directory;
 //! * [`power`]: the disks that a power cut may leave;
 //! * [`fault`]: a system call that fails, or at which the process is killed, for every one of them;
-//! * [`marking`]: the same while duplicates are marked.
+//! * [`marking`]: the same while duplicates are marked;
+//! * [`conversion`]: the same, and power cuts, while a run directory is converted.
 //!
 //! The tests need Linux, because they watch processes through `/proc` and ptrace(2).
 //!
@@ -22,6 +23,7 @@
 #![expect(clippy::print_stdout, reason = "measures are for whoever reads the output of the tests")]
 
 mod child;
+mod conversion;
 mod fault;
 mod layout;
 mod marking;
