@@ -114,7 +114,7 @@ pub(super) fn head_of(from: &Segment, place: &Place, name: &BlobName, date: &str
     if warc::is_whole_head(&head) {
         return Ok(head);
     }
-    let mut hasher = ContentHasher::default();
+    let mut hasher = ContentHasher::new(None);
     from.each_part(place.content(), place.content_end(), |bytes| hasher.update(bytes))?;
     let digests = hasher.finish();
     Ok(if digests.crc == place.crc { warc::blob_head(name, &digests, date) } else { head })
