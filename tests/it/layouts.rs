@@ -9,7 +9,7 @@ use std::{
 
 use blob_store::{local::compression::Compression, run_blobs::RunBlobs};
 use flow::{
-    blobs::{BlobKind, BlobName, BlobStore},
+    blobs::{BlobKind, BlobName, BlobStore, StagedBlob},
     document::DocumentId,
     durability::Durability,
 };
@@ -42,7 +42,7 @@ fn replace_all(run: &Path) {
         for document in blobs.list(BlobKind::Text).unwrap() {
             let name = BlobName::new(BlobKind::Text, document);
             let bytes = blobs.read(&name, 1 << 30).unwrap();
-            blobs.publish(vec![blobs.stage_bytes(&name, bytes).unwrap()]).unwrap();
+            blobs.publish(vec![StagedBlob::with_bytes(name.clone(), bytes)]).unwrap();
         }
     }
 }

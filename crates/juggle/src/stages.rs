@@ -1,5 +1,6 @@
 //! Creates the stages from the settings and runs their workers.
 
+mod compaction;
 mod upstream;
 
 use std::{
@@ -11,10 +12,7 @@ use std::{
     time::Duration,
 };
 
-use blob_store::{
-    packed::{Compacted, Compaction},
-    run_blobs::RunBlobs,
-};
+use blob_store::run_blobs::RunBlobs;
 use corpus::{duplicate_list, duplicates, lock::ExpectedLock, reprocess::Reprocess};
 use fetch::{error::FetchError, stage::Fetch};
 use flow::{
@@ -30,7 +28,6 @@ use flow::{
     worker::{Ended, ErasedStage, OnDeath, Until, Worker, WorkerConfig},
 };
 use futures_util::{FutureExt, future::FusedFuture};
-use indicatif::HumanBytes;
 use process::{
     schedule::{busy_time::imbalance, partition_table::Partition},
     stop_word_warnings,
@@ -49,7 +46,6 @@ use crate::{
     output::counted,
     process_stage::ProcessStage,
     retract::retract_block_pages,
-    telemetry::EVENTS,
 };
 use settings::{enums::OnFailure, resolved::Settings};
 
@@ -170,32 +166,6 @@ impl Stages {
     pub async fn retract_block_pages(&self, settings: &Settings) -> Result<(), CliError> {
         let blobs = Arc::clone(&self.blobs) as Arc<dyn BlobStore>;
         retract_block_pages(&*self.queue, &blobs, settings).await
-    }
-
-    /// Compacts segments of which less than half counts, unless a stage works on the run directory. Call it
-    /// when the work has ended.
-    ///
-    /// # Errors
-    /// Returns an error if the queue fails. If a segment cannot be compacted, a warning reports it: nothing is
-    /// lost, and the work is done.
-    pub async fn compact(&self) -> Result<(), CliError> {
-        if self.queue.stats().await?.lanes.iter().any(|lane| lane.workers > 0) {
-            return Ok(());
-        }
-        let blobs = Arc::clone(&self.blobs);
-        match blocking(move || blobs.compact(Compaction::WhereWorthwhile)).await? {
-            Ok(Compacted { segments, bytes }) if !segments.is_empty() => tracing::info!(
-                target: EVENTS,
-                "compacted {}: {} less",
-                counted(segments.len() as u64, "segment"),
-                HumanBytes(bytes)
-            ),
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!("the segments could not be compacted. 'juggle gc' tries it again: {error}")
-            }
-        }
-        Ok(())
     }
 
     /// Works on these lanes until all have ended. If the process lane is one of them, results of another
