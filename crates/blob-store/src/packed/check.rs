@@ -2,8 +2,8 @@
 //! beginning to its end.
 //!
 //! The index log says where commits are, and the segment is searched for those that it does not have. The
-//! records of a commit and the commit itself must follow each other without a gap. Bytes after the last commit
-//! are of an incomplete group, which never happened.
+//! records of a commit and the commit itself must follow each other without a gap. Bytes after the last
+//! commit are of an incomplete group, which never happened.
 
 use std::{
     fmt,

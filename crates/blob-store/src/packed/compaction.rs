@@ -79,8 +79,8 @@ impl Compaction {
 
 impl PackedBlobs {
     /// Copies what counts of the segments of which less than half counts, or which are damaged, and removes
-    /// them. Leaves out those that a process appends to, and those with bytes that may be needed and cannot be
-    /// read.
+    /// them. Leaves out those that a process appends to, and those with bytes that may be needed and cannot
+    /// be read.
     ///
     /// # Errors
     /// An error if a segment cannot be read, written or removed.
@@ -120,8 +120,8 @@ impl PackedBlobs {
         Ok(compacted)
     }
 
-    /// Returns whether commits say what all records of a segment are. Otherwise one of them is damaged, and what
-    /// it says may count.
+    /// Returns whether commits say what all records of a segment are. Otherwise one of them is damaged, and
+    /// what it says may count.
     fn is_known(&self, held: &Held) -> Result<bool, BlobError> {
         let segment = &held.segment;
         let at = |error| BlobError::at(&segment.path, error);
