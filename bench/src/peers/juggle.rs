@@ -96,7 +96,9 @@ pub const fn ask(limit: usize) -> ClaimRequest {
         lease_ms: LEASE_MS,
         wait_ms: CLAIM_WAIT_MS,
         group_limit: GroupLimit::NONE,
-        named_limits: NamedLimits::new(), settled: Vec::new() }
+        named_limits: NamedLimits::new(),
+        settled: Vec::new(),
+    }
 }
 
 impl Connection for QueueClient {
