@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path, str::FromStr};
 
-use blob_store::{layout::Layout, local::LocalBlobs};
+use blob_store::{layout::Layout, local::compression::Compression, run_blobs::RunBlobs};
 use corpus::meta::RawFate;
 use flow::durability::Durability;
 use store::config::StoreConfig;
@@ -14,6 +14,8 @@ pub enum Form {
     Default,
     /// With 256 directories a kind.
     Sharded,
+    /// In segments.
+    Packed,
     /// With raw bytes and text compressed.
     Zstd,
     /// Without raw bytes.
@@ -26,8 +28,15 @@ pub enum Form {
 
 impl Form {
     /// All.
-    pub const ALL: [Self; 6] =
-        [Self::Default, Self::Sharded, Self::Zstd, Self::RawDropped, Self::NotForced, Self::BareFiles];
+    pub const ALL: [Self; 7] = [
+        Self::Default,
+        Self::Sharded,
+        Self::Packed,
+        Self::Zstd,
+        Self::RawDropped,
+        Self::NotForced,
+        Self::BareFiles,
+    ];
 
     /// The name in tables and on the command line.
     #[must_use]
@@ -35,6 +44,7 @@ impl Form {
         match self {
             Self::Default => "juggle",
             Self::Sharded => "juggle --layout sharded",
+            Self::Packed => "juggle --layout packed",
             Self::Zstd => "juggle --compress zstd",
             Self::RawDropped => "juggle --raw drop",
             Self::NotForced => "juggle --durability process",
@@ -49,6 +59,7 @@ impl Form {
             Self::Default | Self::Sharded | Self::Zstd | Self::RawDropped => {
                 "power loss; files of a group are forced together"
             }
+            Self::Packed => "power loss; a group shares one fsync",
             Self::NotForced => "the end of the process",
             Self::BareFiles => "power loss; 128 texts share a flush",
         }
@@ -58,13 +69,15 @@ impl Form {
     ///
     /// # Errors
     /// If it cannot be made or opened.
-    pub fn open(self, directory: &Path) -> anyhow::Result<LocalBlobs> {
-        if self == Self::Sharded {
-            Layout::Sharded.establish(directory)?;
+    pub fn open(self, directory: &Path) -> anyhow::Result<RunBlobs> {
+        match self {
+            Self::Sharded => Layout::Sharded.establish(directory)?,
+            Self::Packed => Layout::Packed.establish(directory)?,
+            Self::Default | Self::Zstd | Self::RawDropped | Self::NotForced | Self::BareFiles => {}
         }
         let durability = if self == Self::NotForced { Durability::Process } else { Durability::Power };
-        let blobs = LocalBlobs::open(directory, durability)?;
-        Ok(if self == Self::Zstd { blobs.compressing("zstd".parse()?) } else { blobs })
+        let compression = if self == Self::Zstd { "zstd".parse()? } else { Compression::default() };
+        Ok(RunBlobs::open(directory, durability, compression)?)
     }
 
     /// Configuration of the stage.

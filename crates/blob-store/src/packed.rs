@@ -60,7 +60,7 @@ pub use self::{
     compaction::{Compacted, Compaction},
 };
 use crate::{
-    local::{directories, hard_links, staging},
+    local::{SyncCounts, directories, hard_links, staging},
     parts::Parts,
 };
 
@@ -105,6 +105,12 @@ impl PackedBlobs {
         let catalog = Arc::new(Catalog::with_segments_of(bytes_max, &directory, durability)?);
         let committer = Committer::start(Arc::clone(&catalog), durability)?;
         Ok(Self { directory, spool, catalog, committer })
+    }
+
+    /// Returns the number of syncs since the start.
+    #[must_use]
+    pub fn sync_counts(&self) -> SyncCounts {
+        self.committer.sync_counts()
     }
 
     /// Returns the downloads that can be resumed.

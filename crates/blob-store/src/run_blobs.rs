@@ -14,7 +14,7 @@ use flow::{
 
 use crate::{
     layout::{self, Layout},
-    local::{LocalBlobs, compression::Compression},
+    local::{LocalBlobs, SyncCounts, compression::Compression},
     packed::{Compacted, Compaction, PackedBlobs, SegmentDamage},
     parts::Parts,
 };
@@ -66,6 +66,15 @@ impl RunBlobs {
         match self {
             Self::Files(blobs) => blobs.find(name),
             Self::Packed(blobs) => Ok(blobs.len(name)?.map(|_| name.relative_path())),
+        }
+    }
+
+    /// Returns the number of syncs since the start.
+    #[must_use]
+    pub fn sync_counts(&self) -> SyncCounts {
+        match self {
+            Self::Files(blobs) => blobs.sync_counts(),
+            Self::Packed(blobs) => blobs.sync_counts(),
         }
     }
 

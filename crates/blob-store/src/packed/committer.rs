@@ -6,7 +6,11 @@
 use std::{
     fs::File,
     path::PathBuf,
-    sync::{Arc, mpsc::Receiver},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::Receiver,
+    },
 };
 
 use super::{
@@ -18,7 +22,7 @@ use super::{
     step::Step,
     warc::date,
 };
-use crate::{commit_thread::CommitThread, failed_sync::FailedSync};
+use crate::{commit_thread::CommitThread, failed_sync::FailedSync, local::SyncCounts};
 use flow::{
     blobs::{BlobError, Kept, Publisher, Publishing},
     durability::Durability,
@@ -37,7 +41,15 @@ const WAITING_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct Committer {
     directory: PathBuf,
+    syncs: Arc<Syncs>,
     thread: CommitThread<Request>,
+}
+
+/// The number of syncs since the start.
+#[derive(Debug, Default)]
+struct Syncs {
+    files: AtomicU64,
+    directories: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -62,6 +74,7 @@ enum Then {
 struct SegmentWriter {
     catalog: Arc<Catalog>,
     durability: Durability,
+    syncs: Arc<Syncs>,
     /// The directory of the segments. No segment is removed while this has a shared lock.
     gate: File,
     /// The segment that is appended to. None before the first publication, and when the last one was full.
@@ -85,10 +98,28 @@ impl Committer {
         let directory = catalog.directory().to_owned();
         let at = |error| BlobError::at(&directory, error);
         let gate = File::open(&directory).map_err(at)?;
-        let mut writer = SegmentWriter { gate, catalog, durability, active: None, failed: None };
+        let syncs = Arc::<Syncs>::default();
+        let mut writer = SegmentWriter {
+            gate,
+            catalog,
+            durability,
+            syncs: Arc::clone(&syncs),
+            active: None,
+            failed: None,
+        };
         let serve = move |waiting: &Receiver<Request>| writer.serve(waiting);
         let thread = CommitThread::start("segment-writer", WAITING_MAX, serve).map_err(at)?;
-        Ok(Self { directory, thread })
+        Ok(Self { directory, syncs, thread })
+    }
+
+    /// Returns the number of syncs since the start.
+    pub(super) fn sync_counts(&self) -> SyncCounts {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        SyncCounts {
+            files: load(&self.syncs.files),
+            file_systems: 0,
+            directories: load(&self.syncs.directories),
+        }
     }
 
     /// Begins a publication. Waits if too many are under way.
@@ -190,6 +221,7 @@ impl SegmentWriter {
         };
         if self.durability == Durability::Power && written.must_be_durable {
             let path = || active.segment.path.clone();
+            self.syncs.files.fetch_add(1, Ordering::Relaxed);
             active.file.sync_data().map_err(|error| GroupError::Sync(path(), error))?;
         }
         let WrittenGroup { commit, content, end, copied, .. } = written;
@@ -224,6 +256,8 @@ impl SegmentWriter {
         }
         let at = |error| GroupError::At(directory.to_owned(), error);
         let (segment, file) = Segment::create(directory, &date())?;
+        self.syncs.files.fetch_add(1, Ordering::Relaxed);
+        self.syncs.directories.fetch_add(1, Ordering::Relaxed);
         let log = IndexLogWriter::create(directory, segment.number, &segment.key).map_err(at)?;
         let (number, end) = (segment.number, segment.info_end.unwrap_or_default());
         self.catalog.add(segment, end);
@@ -252,6 +286,8 @@ impl SegmentWriter {
         // An earlier process may have died before its syncs, or may not have synced at all.
         if self.durability == Durability::Power {
             let opened = File::open(directory).map_err(at)?;
+            self.syncs.files.fetch_add(1, Ordering::Relaxed);
+            self.syncs.directories.fetch_add(1, Ordering::Relaxed);
             let synced = file.sync_data().and_then(|()| opened.sync_all());
             synced.map_err(|error| GroupError::Sync(path.clone(), error))?;
         }

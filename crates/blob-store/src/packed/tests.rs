@@ -55,6 +55,24 @@ fn flip(path: &Path, offset: u64) {
 }
 
 #[test]
+fn a_publication_costs_one_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path());
+    let staged = |document: &str| StagedBlob::with_bytes(name(BlobKind::Text, document), b"text".into());
+    blobs.publish(["a", "b", "c"].map(staged).into()).unwrap();
+    // The new segment and its name, then the group.
+    assert_eq!(blobs.sync_counts(), SyncCounts { files: 2, file_systems: 0, directories: 1 });
+    blobs.publish(["b", "d"].map(staged).into()).unwrap();
+    assert_eq!(blobs.sync_counts(), SyncCounts { files: 3, file_systems: 0, directories: 1 });
+    blobs.remove(&name(BlobKind::Text, "a")).unwrap();
+    assert_eq!(blobs.sync_counts().files, 3, "a removal is not durable");
+    drop(blobs);
+    let unsynced = PackedBlobs::open(dir.path(), Durability::Process).unwrap();
+    unsynced.publish(vec![staged("e")]).unwrap();
+    assert_eq!(unsynced.sync_counts(), SyncCounts::default());
+}
+
+#[test]
 fn blobs_in_segments_keep_the_contract() {
     for (durability, bytes_max) in [(Durability::Power, SEGMENT_BYTES_MAX), (Durability::Process, 1)] {
         let dirs = Mutex::new(Vec::new());
