@@ -10,17 +10,6 @@ use flow::{
     document::DocumentId,
 };
 
-/// The kinds in the order in which stages publish them. A document with a meta is complete.
-const ORDER: [BlobKind; 8] = [
-    BlobKind::Spool,
-    BlobKind::Raw,
-    BlobKind::Text,
-    BlobKind::Arrival,
-    BlobKind::Meta,
-    BlobKind::Tokens,
-    BlobKind::Counts,
-    BlobKind::Stats,
-];
 /// The number of documents that are being published at the same time.
 const PUBLISHING_MAX: usize = 64;
 
@@ -65,7 +54,7 @@ pub fn copy_blobs(
         on_progress(at as u64 + 1, copied.documents);
     }
     publishing.into_iter().try_for_each(Publishing::wait)?;
-    for kind in ORDER {
+    for kind in BlobKind::IN_ORDER {
         let kept: BTreeSet<_> = from.list(kind)?.into_iter().collect();
         for document in to.list(kind)?.into_iter().filter(|document| !kept.contains(document)) {
             to.remove(&BlobName::new(kind, document))?;
@@ -76,7 +65,7 @@ pub fn copy_blobs(
 
 fn documents(blobs: &dyn BlobStore) -> Result<BTreeSet<DocumentId>, BlobError> {
     let mut documents = BTreeSet::new();
-    for kind in ORDER {
+    for kind in BlobKind::IN_ORDER {
         documents.extend(blobs.list(kind)?);
     }
     Ok(documents)
@@ -88,7 +77,8 @@ fn copy(
     to: &dyn BlobStore,
     document: &DocumentId,
 ) -> Result<Option<(Publishing, u64)>, BlobError> {
-    let names: Vec<_> = ORDER.into_iter().map(|kind| BlobName::new(kind, document.clone())).collect();
+    let names: Vec<_> =
+        BlobKind::IN_ORDER.into_iter().map(|kind| BlobName::new(kind, document.clone())).collect();
     let mut is_there = true;
     for name in &names {
         is_there = is_there && is_same(from, to, name)?;

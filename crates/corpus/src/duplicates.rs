@@ -93,7 +93,7 @@ pub fn mark(blobs: &dyn BlobStore) -> Result<DuplicateReport, BlobError> {
     Ok(report)
 }
 
-/// What was found under the name of a meta.
+/// The result of looking for a meta.
 enum Found {
     /// A meta, and the hash of the text.
     Meta(Box<Meta>, blake3::Hash),

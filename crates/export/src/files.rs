@@ -23,15 +23,10 @@ use crate::{
 pub const DIRECTORY: &str = "files";
 
 /// The kinds of files that a finished corpus has, in the order in which they are published and reported.
-pub const KINDS: [BlobKind; 7] = [
-    BlobKind::Raw,
-    BlobKind::Text,
-    BlobKind::Arrival,
-    BlobKind::Meta,
-    BlobKind::Tokens,
-    BlobKind::Counts,
-    BlobKind::Stats,
-];
+pub const KINDS: [BlobKind; 7] = {
+    let [_spool, kinds @ ..] = BlobKind::IN_ORDER;
+    kinds
+};
 /// The number of documents that are being published at the same time.
 const PUBLISHING_MAX: usize = 64;
 

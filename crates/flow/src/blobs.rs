@@ -62,6 +62,18 @@ impl BlobKind {
         Self::Stats,
     ];
 
+    /// All kinds, in the order in which stages publish them. A document with a meta is complete.
+    pub const IN_ORDER: [Self; 8] = [
+        Self::Spool,
+        Self::Raw,
+        Self::Text,
+        Self::Arrival,
+        Self::Meta,
+        Self::Tokens,
+        Self::Counts,
+        Self::Stats,
+    ];
+
     /// Returns the directory, relative to the run directory.
     #[must_use]
     pub const fn directory(self) -> &'static str {

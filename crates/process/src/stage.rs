@@ -42,8 +42,8 @@ struct Shared<P> {
     chunk: Chunk,
     blobs: Arc<dyn BlobStore>,
     pool: ThreadPool,
-    /// A permit to look up the size of a text, if the job does not say it. With more than one, each lookup would start a blocking
-    /// thread.
+    /// A permit to look up the size of a text, if the job does not say it. With more than one, each lookup
+    /// would start a blocking thread.
     sizes: Semaphore,
     /// The documents that wait. One more is in progress than there are threads, so that no thread waits for
     /// the next.

@@ -105,9 +105,9 @@ impl Sources {
 /// the number of entries before the first snapshot is there.
 ///
 /// # Errors
-/// Returns the error of `on_counted`, the errors of [`Sources::read`], [`SourceError::Write`] if a snapshot cannot be written, and
-/// [`SourceError::NoTexts`] if all lines are invalid; nothing is added then. Returns [`SourceError::Queue`]
-/// if the queue fails.
+/// Returns the error of `on_counted`, the errors of [`Sources::read`], [`SourceError::Write`] if a snapshot
+/// cannot be written, and [`SourceError::NoTexts`] if all lines are invalid; nothing is added then. Returns
+/// [`SourceError::Queue`] if the queue fails.
 pub async fn add<E: From<SourceError> + Send + 'static>(
     sources: Sources,
     snapshots: &Path,

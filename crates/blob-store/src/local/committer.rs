@@ -7,7 +7,8 @@
 //!
 //! The order within a group is what makes a publication durable:
 //!
-//! 1. Blobs in memory are written to files, and the bytes of all files are synced before the first rename, so that no name ever leads to lost bytes.
+//! 1. Blobs in memory are written to files, and the bytes of all files are synced before the first rename, so
+//!    that no name ever leads to lost bytes.
 //! 2. The renames of a publication are made in the given order.
 //! 3. The directories are synced before a publication ends, so that no acknowledged name is lost.
 //! 4. Removals come last, so that a power cut cannot take the old blob before the new one is durable.
