@@ -24,8 +24,8 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies all blobs of `from` to `to`, and removes blobs of `to` that `from` does not have. Skips documents that
-/// are there already with the same bytes, so it continues an interrupted copy. Neither store may change
+/// Copies all blobs of `from` to `to`, and removes blobs of `to` that `from` does not have. Skips documents
+/// that are there already with the same bytes, so it continues an interrupted copy. Neither store may change
 /// meanwhile. `on_progress` gets the number of documents so far and of all.
 ///
 /// # Errors

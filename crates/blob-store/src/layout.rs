@@ -10,8 +10,8 @@
 //! A compressed blob has `.zst` after its name. A run directory that is not flat has a file `LAYOUT` that
 //! contains its layout; a flat one has no such file. The layout of a run directory never changes.
 //!
-//! A new run directory has neither a `LAYOUT` nor directories of blobs. Whoever creates them holds the lock of
-//! the run directory, so that nobody gives it a layout at the same time.
+//! A new run directory has neither a `LAYOUT` nor directories of blobs. Whoever creates them holds the lock
+//! of the run directory, so that nobody gives it a layout at the same time.
 
 use std::{
     fs::{self, File},

@@ -4,8 +4,8 @@
 //! invariants:
 //!
 //! * Publications are appended in *groups*. A group is the records of its blobs, and then one record with its
-//!   commit (`commit.rs`), which says which blobs have changed and where they are. So a publication is visible
-//!   as a whole or not at all, and renaming moves no bytes.
+//!   commit (`commit.rs`), which says which blobs have changed and where they are. So a publication is
+//!   visible as a whole or not at all, and renaming moves no bytes.
 //! * A group is synced before the next one begins, and before its publications end. So only the last group of
 //!   a segment can be incomplete, and nothing of it was acknowledged.
 //! * Changes carry a logical time. Of two changes of a blob the later counts, in whatever segment it is. A
@@ -14,9 +14,9 @@
 //!   continues the segment, after it has cut off an incomplete group.
 //! * `segments/00001.index` has the commits once more, so that opening reads no segment. It is a cache: what
 //!   is missing is searched in the segment (`search.rs`).
-//! * Each content has a CRC-32 in its commit, and each read compares it. So has each head; and heads of commits
-//!   have a checksum of their own, in their ids (`warc.rs`). So `check.rs` finds any damage, and `healing.rs`
-//!   marks damaged segments, which compaction copies.
+//! * Each content has a CRC-32 in its commit, and each read compares it. So has each head; and heads of
+//!   commits have a checksum of their own, in their ids (`warc.rs`). So `check.rs` finds any damage, and
+//!   `healing.rs` marks damaged segments, which compaction copies.
 //!
 //! Downloads that can be resumed are files in `spool/` until they are published.
 

@@ -29,7 +29,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Reads the meta of these documents, and passes each to `take`, in order. Holds some at a time. Blocking.
+    /// Reads the meta of these documents, and passes each to `take`, in order. Holds some at a time.
+    /// Blocking.
     ///
     /// # Errors
     /// Returns an error if a meta is missing or damaged, and the errors of `take`.

@@ -1,8 +1,8 @@
 //! The contract of the blob store, which holds the files of documents.
 //!
-//! A blob is first *staged*: written where no reader finds it. Then it is *published*: made durable, and after
-//! that visible, as a whole. Every implementation guarantees the following, and `testing::blob_contract`
-//! checks it:
+//! A blob is first *staged*: written where no reader finds it. Then it is *published*: made durable, and
+//! after that visible, as a whole. Every implementation guarantees the following, and
+//! `testing::blob_contract` checks it:
 //!
 //! 1. A publication ends with `Ok` only after all of its changes are durable and visible. They are made in
 //!    the given order. A reader sees the old blob or the new one, and never a part of one.
@@ -218,7 +218,8 @@ fn given_up() -> BlobError {
     BlobError::at(Path::new("."), io::Error::other("the publication was abandoned"))
 }
 
-/// A blob store. Its methods block, so async code calls them in a blocking task, if they do not say otherwise.
+/// A blob store. Its methods block, so async code calls them in a blocking task, if they do not say
+/// otherwise.
 ///
 /// Every method fails with [`BlobError::DiskFull`] or [`BlobError::Machine`] if the machine is the cause, and
 /// with [`BlobError::Io`] for other errors of the operating system.
@@ -237,9 +238,9 @@ pub trait BlobStore: Send + Sync + 'static {
     fn resume(&self, name: &BlobName) -> Result<StagedFile, BlobError>;
 
     /// Begins to publish: staged bytes become durable, then all changes visible. Publications at the same
-    /// time share their cost, so a caller with many of them begins the next before the first has ended. If all
-    /// changes are blobs of [`BlobKind::Spool`] in memory, nothing is read or written before it returns, so
-    /// async code may call it.
+    /// time share their cost, so a caller with many of them begins the next before the first has ended. If
+    /// all changes are blobs of [`BlobKind::Spool`] in memory, nothing is read or written before it returns,
+    /// so async code may call it.
     fn begin_publishing(&self, changes: Vec<Change>) -> Publishing {
         let (publisher, publishing) = Publishing::begun();
         self.publish_for(changes, publisher);

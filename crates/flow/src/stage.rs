@@ -42,7 +42,8 @@ pub trait Stage: Send + Sync + 'static {
         attempt: Attempt,
     ) -> impl Future<Output = Report<Self::Input, Self::Output>> + Send;
 
-    /// Does the same as [`run`](Self::run), and may settle the job early: see [`Slot`]. The worker calls this.
+    /// Does the same as [`run`](Self::run), and may settle the job early: see [`Slot`]. The worker calls
+    /// this.
     fn run_in_slot(
         &self,
         input: Self::Input,

@@ -114,7 +114,8 @@ pub struct PipelineArgs {
     pub locked: Option<Option<PathBuf>>,
     /// Stop after this stage: fetch, store or process
     ///
-    /// The jobs of the stages after it stay in the queue. Run `juggle process` or the whole pipeline to go on.
+    /// The jobs of the stages after it stay in the queue. Run `juggle process` or the whole pipeline to go
+    /// on.
     #[arg(long, value_name = "STAGE", conflicts_with = "locked", hide_short_help = true)]
     pub until: Option<Lane>,
     /// Show the run in a browser while it runs; prints the URL [address: 127.0.0.1:0, a free port]

@@ -36,8 +36,8 @@ const FILES: [&str; 5] = ["settings.toml", "PROCESSOR", "corpus.lock", "duplicat
 /// Runs `juggle convert`.
 ///
 /// # Errors
-/// Returns an error if there is no run to convert, a process works on it, there is a run in the new directory,
-/// or a file cannot be read or written. The same command continues then.
+/// Returns an error if there is no run to convert, a process works on it, there is a run in the new
+/// directory, or a file cannot be read or written. The same command continues then.
 pub async fn run(args: &ConvertArgs, settings: &Settings, out: &Out) -> Result<Exit, CliError> {
     let (from, to) = (args.run.clone(), settings.output_dir.clone());
     directory::must_exist(&from)?;

@@ -7,8 +7,9 @@
 //! * [`pipeline`], [`stage_command`]: the commands that run stages; both use `stage_run`, which uses
 //!   `lock_session` (the lock that a run must match, or writes) and `retract` (block pages that were stored
 //!   as texts);
-//! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`cat`], [`convert`], [`redecode`], [`gc`],
-//!   [`rebuild`], [`export`], [`distance_command`], [`compare`], [`config_command`]: the other commands;
+//! * [`add`], [`plan`], [`queue_command`], [`status`], [`verify`], [`cat`], [`convert`], [`redecode`],
+//!   [`gc`], [`rebuild`], [`export`], [`distance_command`], [`compare`], [`config_command`]: the other
+//!   commands;
 //! * [`partition_report`]: other partitions of the work of the process stage; `process_stage`: the built-in
 //!   processor or the user's command;
 //! * `source_arguments`: the sources that a command names; `listed_jobs`: documents in the source lists;

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Each file is a document. The stage processes its chunks on all threads, and prints the contents of
-//! `counts/` and `stats/`. The texts are in memory here; `blob_store::local::LocalBlobs` is the store on files.
+//! `counts/` and `stats/`. The texts are in memory here; `blob_store::local::LocalBlobs` is the store on
+//! files.
 
 use std::{
     collections::BTreeMap,

@@ -195,8 +195,8 @@ impl QueueDirectory {
         sync_directory(&self.0)
     }
 
-    /// Copies a queue that nobody owns, with the snapshots of its source lists, to another run directory, which
-    /// has none. An interrupted copy leaves no VERSION, and is made again.
+    /// Copies a queue that nobody owns, with the snapshots of its source lists, to another run directory,
+    /// which has none. An interrupted copy leaves no VERSION, and is made again.
     ///
     /// # Errors
     /// Returns [`QueueError::DiskFull`] or [`QueueError::Broken`] if a file cannot be read or written.

@@ -101,8 +101,8 @@ impl Sources {
 /// Writes snapshots of the inputs and registers them. Adding the same list again changes nothing.
 ///
 /// For a refresh, a round over these lists starts, or, without inputs, a round over all lists that were added
-/// before. `snapshots` is the directory of the snapshots; it is created if it does not exist. `on_counted` gets
-/// the number of entries before the first snapshot is there.
+/// before. `snapshots` is the directory of the snapshots; it is created if it does not exist. `on_counted`
+/// gets the number of entries before the first snapshot is there.
 ///
 /// # Errors
 /// Returns the error of `on_counted`, the errors of [`Sources::read`], [`SourceError::Write`] if a snapshot

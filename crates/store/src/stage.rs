@@ -149,8 +149,8 @@ fn fetch_again(job: StoreJob) -> Report<StoreJob, ProcessJob> {
     Ending::Requeue(Requeue::SentBack { failure, job: Box::new(job.fetched_again().into()) }).into()
 }
 
-/// Takes the meta of a text when it is durable, or the panic of its conversion. The caller waits for it, or is
-/// dropped.
+/// Takes the meta of a text when it is durable, or the panic of its conversion. The caller waits for it, or
+/// is dropped.
 type Reply = oneshot::Sender<thread::Result<Result<Meta, StoreError>>>;
 
 /// Converts a text, and publishes all blobs of its document.

@@ -2,8 +2,8 @@
 //!
 //! A commit is the last record of its group. It says which blobs the records before it are, which blobs have
 //! another place, and which are gone. Its block begins with a keyed hash over its offset and its content. The
-//! key is random and stands at the beginning of the segment. So nothing that lies in a stored text, not even a
-//! copy of a commit, counts as one.
+//! key is random and stands at the beginning of the segment. So nothing that lies in a stored text, not even
+//! a copy of a commit, counts as one.
 
 use flow::{
     blobs::{BlobKind, BlobName},

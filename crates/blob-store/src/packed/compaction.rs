@@ -1,10 +1,10 @@
 //! Compaction: segments of which little counts any more are copied and removed.
 //!
 //! A segment may be removed when nothing in it is needed. These are needed: the records that blobs are in,
-//! whatever segment has the change that says so; the last change of a blob; and its removal, as long as another
-//! segment has an earlier change. Each needed change is written again with its own time, in another segment,
-//! with its record if that is in the segment. A blob that is changed meanwhile is left out. So at any moment,
-//! and after a crash, all blobs are where they were or where they have been copied to.
+//! whatever segment has the change that says so; the last change of a blob; and its removal, as long as
+//! another segment has an earlier change. Each needed change is written again with its own time, in another
+//! segment, with its record if that is in the segment. A blob that is changed meanwhile is left out. So at
+//! any moment, and after a crash, all blobs are where they were or where they have been copied to.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},

@@ -1,9 +1,9 @@
 //! Searches a segment for commits that its index log does not have.
 //!
 //! A writer begins a group only after the one before it is durable. So only the last group of a segment can
-//! be incomplete: after a crash, parts of it may be missing, in any order. It was never acknowledged, and does
-//! not count. A group that is followed by a whole commit was acknowledged. If it is damaged, its commit counts
-//! all the same, so that the damage is found by whoever reads the blobs.
+//! be incomplete: after a crash, parts of it may be missing, in any order. It was never acknowledged, and
+//! does not count. A group that is followed by a whole commit was acknowledged. If it is damaged, its commit
+//! counts all the same, so that the damage is found by whoever reads the blobs.
 
 use std::{fs::File, io};
 

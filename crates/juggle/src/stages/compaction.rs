@@ -13,8 +13,8 @@ impl Stages {
     /// when the work has ended.
     ///
     /// # Errors
-    /// Returns an error if the queue fails. If a segment cannot be compacted, a warning reports it: nothing is
-    /// lost, and the work is done.
+    /// Returns an error if the queue fails. If a segment cannot be compacted, a warning reports it: nothing
+    /// is lost, and the work is done.
     pub async fn compact(&self) -> Result<(), CliError> {
         if self.queue.stats().await?.lanes.iter().any(|lane| lane.workers > 0) {
             return Ok(());

@@ -83,8 +83,8 @@ impl Ledger {
         Ok(claim)
     }
 
-    /// Counts a lease no longer towards the limits of its group. Nothing is written: after a restart it counts
-    /// again.
+    /// Counts a lease no longer towards the limits of its group. Nothing is written: after a restart it
+    /// counts again.
     fn settle(&mut self, lease: Lease) {
         let Some(slot) = self.find_leased(lease) else { return };
         let job = &self.jobs[slot];

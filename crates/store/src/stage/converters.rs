@@ -1,7 +1,7 @@
 //! The threads that convert texts.
 //!
-//! A thread continues with the next text that waits, so that a busy stage wakes no thread for each text. There
-//! are never more threads than processors, each with buffers of its own.
+//! A thread continues with the next text that waits, so that a busy stage wakes no thread for each text.
+//! There are never more threads than processors, each with buffers of its own.
 
 use std::{
     collections::VecDeque,

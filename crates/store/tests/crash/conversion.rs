@@ -1,6 +1,7 @@
-//! Conversion: a process that copies a run directory into a packed one may end at any call, any call of it may
-//! fail, or the power may fail. The source stays as it is, each blob of the copy is that of the source, and the
-//! same conversion, made again, gives the same blobs. Once the process has said that all is copied, all is.
+//! Conversion: a process that copies a run directory into a packed one may end at any call, any call of it
+//! may fail, or the power may fail. The source stays as it is, each blob of the copy is that of the source,
+//! and the same conversion, made again, gives the same blobs. Once the process has said that all is copied,
+//! all is.
 
 use std::{
     collections::BTreeMap,

@@ -40,8 +40,8 @@ impl Scheduler {
         now_ms: Millis,
     ) -> Option<JobId> {
         let lane = request.lane;
-        // A group's limit counts all of its leased jobs in this lane that are not settled, whoever has claimed
-        // them.
+        // A group's limit counts all of its leased jobs in this lane that are not settled, whoever has
+        // claimed them.
         let mut in_flight: HashMap<&Group, u32> = HashMap::new();
         let counts = |job: &&Job| job.lane == lane && job.is_leased() && !job.is_settled;
         for group in jobs.values().filter(counts).filter_map(Job::group) {
